@@ -1,0 +1,26 @@
+# Short names; the work stands in scripts/.
+PYTHON := .venv/bin/python
+export HF_HUB_OFFLINE ?= 1
+
+.PHONY: setup train test test-faults test-long lint clean
+
+setup:
+	scripts/setup.sh
+
+train: setup
+	$(PYTHON) -m gmpo_verl.main_ppo algorithm=gmpo run_dir=outputs/arithmetic/$(shell date +%Y%m%d-%H%M%S) $(ARGS)
+
+test: setup
+	$(PYTHON) -m pytest -m "not faults and not long" tests
+
+test-faults: setup
+	$(PYTHON) -m pytest -m faults tests/e2e
+
+test-long: setup
+	$(PYTHON) -m pytest -m long tests
+
+lint: setup
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

