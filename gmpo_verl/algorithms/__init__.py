@@ -1,0 +1,1 @@
+"""The mathematics of GMPO: `power_mean` (torch alone), and its adapters to verl."""
