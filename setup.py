@@ -22,7 +22,16 @@ setup(
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["gmpo_verl", "gmpo_verl.*"]),
     package_data={"gmpo_verl": ["py.typed", "config/*.yaml", "config/*/*.yaml"]},
-    install_requires=[VERL, "hydra-core>=1.3", "math-verify==0.9.0", "pebble>=5", "psutil>=5.9", "pyarrow", "rich>=13", "wandb"],
+    install_requires=[
+        VERL,
+        "hydra-core>=1.3",
+        "math-verify==0.9.0",
+        "pebble>=5",
+        "psutil>=5.9",
+        "pyarrow",
+        "rich>=13",
+        "wandb",
+    ],
     extras_require={"cpu": CPU, "gpu": GPU, "dev": DEV},
     entry_points={
         "verl.plugins": ["gmpo = gmpo_verl.plugin"],

@@ -1,8 +1,8 @@
 """Entry point of the group `verl.plugins`: verl imports it at the end of `import verl`, in every process.
 
-verl loads (imports) the entry point and does not call it, and it hides a failure at DEBUG level: so the registration happens
-at import, and `check_registered` says at start-up whether it took. Only `core_algos` and the platform may be imported here:
-the trainer and the reward manager would import verl in a circle, and register where they are used.
+verl loads (imports) the entry point and does not call it, and it hides a failure at DEBUG level: so the registration
+happens at import, and `check_registered` says at start-up whether it took. Only `core_algos` and the platform may be
+imported here: the trainer and the reward manager would import verl in a circle, and register where they are used.
 """
 
 from gmpo_verl.cpu import vllm_distribution
@@ -36,8 +36,8 @@ def check_registered() -> None:
     ]
     if missing:
         raise RuntimeError(
-            f"verl does not know the {' and the '.join(missing)} `{NAME}`: reinstall the package (pip install -e .) so that its "
-            "`verl.plugins` entry point exists, and unset VERL_USE_EXTERNAL_PLUGINS"
+            f"verl does not know the {' and the '.join(missing)} `{NAME}`: reinstall the package "
+            "(pip install -e .) so that its `verl.plugins` entry point exists, and unset VERL_USE_EXTERNAL_PLUGINS"
         )
 
 

@@ -12,7 +12,7 @@ DEFAULT_TEST_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Real data sets (MATH, the official evaluation suite), named by GMPO_TEST_DATA; the test skips where there are none."""
+    """Real data sets (MATH, the official evaluation suite) in GMPO_TEST_DATA; the test skips where there are none."""
     folder = Path(os.environ.get("GMPO_TEST_DATA", DEFAULT_TEST_DATA))
     if not folder.is_dir():
         pytest.skip(f"no data sets in {folder}: set GMPO_TEST_DATA to a folder with MATH/ and understand_r1_zero/")

@@ -93,9 +93,14 @@ def _option(config: Any, name: str, default: float) -> float:
 
 
 def _metrics(
-    log_prob: torch.Tensor, old_log_prob: torch.Tensor, mask: torch.Tensor, advantages_B: torch.Tensor, clip_low: float, clip_high: float
+    log_prob: torch.Tensor,
+    old_log_prob: torch.Tensor,
+    mask: torch.Tensor,
+    advantages_B: torch.Tensor,
+    clip_low: float,
+    clip_high: float,
 ) -> dict[str, float]:
-    """verl's names for a policy loss; each fraction is over the response tokens of this micro-batch, binding clips only."""
+    """verl's names for a policy loss; fractions are over this micro-batch's response tokens, binding clips only."""
     log_ratio = torch.where(mask, log_prob - old_log_prob, 0.0)
     tokens = mask.sum().clamp(min=1)
     clipped_high = (log_ratio > clip_high) & (advantages_B > 0).unsqueeze(-1)

@@ -5,12 +5,15 @@ Shapes: B responses, T tokens (padded). `log_ratio_BT` holds log rho_t = log_pro
 
 import torch
 
-# exp() of a mean log ratio beyond this is no longer a policy ratio but an overflow: nothing clips upward when A < 0, and
-# exp(100) is infinite in float32. exp(20) = 4.9e8 leaves float32 room for sums over a batch. Beyond it the gradient is zero.
+# exp() of a mean log ratio beyond this is no longer a policy ratio but an overflow: nothing clips upward when A < 0,
+# and exp(100) is infinite in float32. exp(20) = 4.9e8 leaves float32 room for sums over a batch. Beyond it the
+# gradient is zero.
 MAX_ABS_MEAN_LOG_RATIO = 20.0
 
 
-def clip_log_ratio(log_ratio: torch.Tensor, advantages: torch.Tensor, clip_low: float, clip_high: float) -> torch.Tensor:
+def clip_log_ratio(
+    log_ratio: torch.Tensor, advantages: torch.Tensor, clip_low: float, clip_high: float
+) -> torch.Tensor:
     """Clip log ratios on the one side where the objective would profit, as PPO does.
 
     A > 0 binds only from above, A < 0 only from below: min(rho A, clip(rho) A) in log space (paper, eq. 4).
@@ -25,10 +28,12 @@ def clip_log_ratio(log_ratio: torch.Tensor, advantages: torch.Tensor, clip_low: 
 
 
 def log_power_mean(log_x_BT: torch.Tensor, mask_BT: torch.Tensor, exponent: float) -> torch.Tensor:
-    """log M_p of exp(log_x) over each row's unmasked tokens, [B]: 1 arithmetic, 0 geometric, -1 harmonic; 0 for an empty row.
+    """log M_p of exp(log_x) over each row's unmasked tokens, [B]; p = 1 arithmetic, 0 geometric, -1 harmonic.
 
-    log M_p = (logsumexp(p x) - log n) / p, written as (s + log1p(mean(expm1(p x - s)))) / p with s = max(p x), which neither
-    overflows for large p x nor cancels for p near 0, where it goes over into the mean of x.
+    An empty row gives 0.
+
+    log M_p = (logsumexp(p x) - log n) / p, written as (s + log1p(mean(expm1(p x - s)))) / p with s = max(p x), which
+    neither overflows for large p x nor cancels for p near 0, where it goes over into the mean of x.
     """
     count_B = mask_BT.sum(-1).clamp(min=1)
     if exponent == 0.0:
@@ -51,9 +56,9 @@ def mean_log_ratio(
     clip_high: float,
     mean_exponent: float = 0.0,
 ) -> torch.Tensor:
-    """log of each response's ratio, [B] in log space: one-sided clip of every token, then the power mean over |o| tokens.
+    """log of each response's ratio, [B] in log space: one-sided clip of every token, then the mean over |o| tokens.
 
-    Padding may hold anything, NaN and inf included. Computed in float32 or better. Paper, section 3.1 (mean_exponent 0).
+    Padding may hold anything, NaN and inf included. Computed in float32 or better. Paper, section 3.1 (exponent 0).
     """
     dtype = torch.promote_types(log_probs_BT.dtype, torch.float32)
     log_ratio_BT = torch.where(mask_BT, log_probs_BT.to(dtype) - old_log_probs_BT.to(dtype), 0.0)

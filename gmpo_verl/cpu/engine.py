@@ -1,7 +1,9 @@
-"""verl's FSDP2 engine on CPU. Named by `actor_rollout_ref.model.external_lib`, so verl imports it before it builds an engine.
+"""verl's FSDP2 engine on CPU. Named by `actor_rollout_ref.model.external_lib`, so verl imports it before it builds an
+engine.
 
 Two things in verl 0.9.1 are answered here:
-- utils/distributed.py:93 asks torch for the backends "cpu:gloo,cpu:gloo" (ValueError: duplicate device type), but leaves an
+- utils/distributed.py:93 asks torch for the backends "cpu:gloo,cpu:gloo" (ValueError: duplicate device type), but
+leaves an
   existing process group alone: make it first.
 - workers/engine/fsdp/transformer_impl.py:468 gives a reference model CPUOffloadPolicy(pin_memory=True), which needs an
   accelerator: build the FSDP2 module without it.
@@ -40,12 +42,16 @@ class CPUFSDP2Engine(FSDPEngineWithLMHead):
         param_dtype = PrecisionType.to_dtype(precision.get("param_dtype", "bf16"))
         reduce_dtype = PrecisionType.to_dtype(precision.get("reduce_dtype", "fp32"))
         if param_dtype == torch.float16:
-            raise ValueError("float16 needs a gradient scaler, which has no CPU form: set mixed_precision.param_dtype=fp32")
+            raise ValueError(
+                "float16 needs a gradient scaler, which has no CPU form: set mixed_precision.param_dtype=fp32"
+            )
         self._autocast_dtype, self.scaler = param_dtype, None
         full_state = module.state_dict()
         fsdp_kwargs = {
             "mesh": self.device_mesh,
-            "mp_policy": MixedPrecisionPolicy(param_dtype=param_dtype, reduce_dtype=reduce_dtype, cast_forward_inputs=True),
+            "mp_policy": MixedPrecisionPolicy(
+                param_dtype=param_dtype, reduce_dtype=reduce_dtype, cast_forward_inputs=True
+            ),
             "offload_policy": None,
             "reshard_after_forward": self.engine_config.reshard_after_forward,
         }

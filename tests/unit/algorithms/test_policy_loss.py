@@ -1,5 +1,6 @@
 """The `gmpo` loss against a naive reference, and the properties that make it right in a distributed run."""
 
+import itertools
 import math
 from types import SimpleNamespace
 
@@ -65,7 +66,7 @@ def test_gradient_does_not_depend_on_micro_batches_or_ranks(seed, ranks, cuts):
     whole = loss_and_gradient(batch, actor_config(dp_size=1, global_batch_size=8))[1]
     parts = torch.zeros_like(whole)
     bounds = sorted({0, 8, *cuts})
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in itertools.pairwise(bounds):
         micro = {name: value[start:end] for name, value in batch.items()}
         gradient = loss_and_gradient(micro, actor_config(dp_size=ranks, global_batch_size=8))[1]
         parts[start:end] = gradient / ranks  # FSDP averages over ranks
@@ -97,7 +98,12 @@ def test_verl_geo_mean_depends_on_the_cut_and_ours_does_not():
 def test_exponent_one_is_grpo_with_the_same_window():
     batch = random_batch(11, rows=16)
     config = FSDPActorConfig(
-        strategy="fsdp2", rollout_n=1, ppo_micro_batch_size_per_gpu=1, clip_ratio_low=0.2, clip_ratio_high=0.2, clip_ratio_c=1e9
+        strategy="fsdp2",
+        rollout_n=1,
+        ppo_micro_batch_size_per_gpu=1,
+        clip_ratio_low=0.2,
+        clip_ratio_high=0.2,
+        clip_ratio_c=1e9,
     )
     advantages = batch["advantages_B"][:, None] * batch["mask"]
     grpo, _ = get_policy_loss_fn("vanilla")(
@@ -154,7 +160,7 @@ def test_bf16_inputs_are_summed_in_float32():
 def test_a_token_varying_advantage_is_refused():
     batch = random_batch(1)
     batch["mask"][:] = True
-    with pytest.raises(ValueError, match="algorithm.adv_estimator"):
+    with pytest.raises(ValueError, match=r"algorithm\.adv_estimator"):
         gmpo_policy_loss(batch["old"], batch["log_prob"], batch["log_prob"], batch["mask"], config=actor_config())
 
 
@@ -168,7 +174,9 @@ def test_rollout_weights_enter_as_their_geometric_mean_and_one_zero_makes_zero()
     weighted, _ = gmpo_policy_loss(
         batch["old"], batch["log_prob"], advantages, batch["mask"], config=actor_config(), rollout_is_weights=weights
     )
-    first, _ = gmpo_policy_loss(batch["old"][:1], batch["log_prob"][:1], advantages[:1], batch["mask"][:1], config=actor_config())
+    first, _ = gmpo_policy_loss(
+        batch["old"][:1], batch["log_prob"][:1], advantages[:1], batch["mask"][:1], config=actor_config()
+    )
     assert weighted.item() == pytest.approx(first.item() * weights[0].log().mean().exp().item() / 2, rel=1e-9)
 
 

@@ -1,0 +1,130 @@
+"""The driver process of a run: compose, preflight, make the embedded task's files, start Ray, train.
+
+Started by the parent of `gmpo_verl.main_ppo`, which watches over it; ends with 0, 2 (the user's mistake) or 1.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gmpo_verl.errors import UserError
+from gmpo_verl.trainer import status
+from gmpo_verl.trainer.ray_cluster import give_ray_a_token, prepare_environment, ray_init_arguments
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what the command line asks for; the exit code."""
+    from gmpo_verl.supervisor.prctl import die_with_parent
+
+    die_with_parent()
+    status.take_pipe()
+    give_ray_a_token(arguments)
+    try:
+        return _main(arguments)
+    except UserError as error:
+        print(f"gmpo_verl: {error}", file=sys.stderr)
+        return 2
+
+
+def _main(arguments: Sequence[str]) -> int:
+    from gmpo_verl.config.compose import compose, prints_only, run_hydra_flags
+
+    if prints_only(arguments):
+        run_hydra_flags(arguments)
+        return 0
+    config = compose(arguments)
+
+    from gmpo_verl.trainer.preflight import check, describe
+    from gmpo_verl.trainer.run_dir import open_run_dir
+
+    findings = check(config)
+    if findings:
+        raise UserError("\n".join(["this configuration cannot run:", *(f"  - {finding}" for finding in findings)]))
+    if config.dry_run:
+        print(describe(config))
+        return 0
+    run_dir = open_run_dir(config)
+    if run_dir.finished_message:
+        print(run_dir.finished_message)
+        return 0
+
+    from gmpo_verl.data.embedded import resolve_embedded
+
+    resolve_embedded(config)
+    total_steps = total_training_steps(config)
+    status.notify(
+        "run",
+        run_dir=str(run_dir.path),
+        temp_dir=os.environ.get("GMPO_TEMP_DIR"),
+        total_steps=total_steps,
+        first_step=run_dir.resumed_step + 1,
+    )
+    _redirect_output(run_dir.path / "logs" / "driver.log")
+    try:
+        train(config)
+        run_dir.mark_finished(total_steps)
+    except BaseException as error:
+        traceback.print_exc()
+        status.notify("error", message=_cause(error))
+        return 1
+    status.notify("finished")
+    return 0
+
+
+def train(config: Any) -> None:
+    """Start Ray and verl's loop; returns when the asked-for steps are done."""
+    prepare_environment(config)
+    status.notify("stage", text="starting Ray, the FSDP2 workers and the vLLM server")
+
+    import ray
+    from omegaconf import OmegaConf, open_dict
+    from verl.trainer.main_ppo import run_ppo
+
+    from gmpo_verl.plugin import check_registered
+    from gmpo_verl.trainer.task_runner import RemoteTaskRunner
+
+    check_registered()
+    OmegaConf.resolve(config)
+    with open_dict(config):
+        config.ray_kwargs.ray_init = ray_init_arguments(config)
+    try:
+        run_ppo(config, task_runner_class=RemoteTaskRunner)
+    finally:
+        ray.shutdown()
+
+
+def total_training_steps(config: Any) -> int:
+    """The steps that verl will do: asked for, or full epochs over the training files."""
+    if config.trainer.total_training_steps is not None:
+        return int(config.trainer.total_training_steps)
+    import pyarrow.parquet as parquet
+
+    files = config.data.train_files
+    rows = sum(parquet.read_metadata(file).num_rows for file in ([files] if isinstance(files, str) else files))
+    return rows // config.data.train_batch_size * config.trainer.total_epochs
+
+
+def _redirect_output(log: Path) -> None:
+    """From here on this process and its children write to the log; the parent shows progress on the terminal."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+
+
+def _cause(error: BaseException) -> str:
+    """One or two sentences from a chain of Ray's wrappers."""
+    while getattr(error, "cause", None) is not None:
+        error = error.cause
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

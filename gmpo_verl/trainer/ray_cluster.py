@@ -1,0 +1,61 @@
+"""How a run starts its Ray: its own local cluster in its own folder, or the cluster that the user names."""
+
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+TEMP_DIR = "GMPO_TEMP_DIR"
+ADDRESS_OPTION = "ray_kwargs.ray_init.address"
+
+
+def give_ray_a_token(arguments: Sequence[str]) -> None:
+    """Set up a token for a cluster of the run's own; to be called before anything imports Ray, which reads it then.
+
+    Left to itself Ray 2.60 writes a token into the home folder when a local cluster starts, and then demands it of
+    every later cluster. A cluster that the user names keeps the user's settings.
+    """
+    temp_dir = os.environ.get(TEMP_DIR)
+    named = "RAY_ADDRESS" in os.environ or any(ADDRESS_OPTION in argument for argument in arguments)
+    if temp_dir is None or named or "RAY_AUTH_MODE" in os.environ:
+        return
+    token = Path(temp_dir) / "ray_token"
+    token.touch(mode=0o600)
+    token.write_text(secrets.token_hex(32))
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+
+
+def prepare_environment(config: Any) -> None:
+    """Environment that the driver's children, so Ray's workers too, inherit; what the user has set stays."""
+    logs = Path(config.run_dir).resolve() / "logs"
+    defaults = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "RAY_DEDUP_LOGS": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "TENSORBOARD_DIR": str(logs / "tensorboard"),
+        "WANDB_DIR": str(logs),
+        "VERL_FILE_LOGGER_PATH": str(logs / "verl_metrics.jsonl"),
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    if config.trainer.device == "cpu":
+        defaults |= {"OMP_NUM_THREADS": "1", "TQ_NUM_THREADS": "1"}  # a dozen processes share the cores
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def ray_init_arguments(config: Any) -> Any:
+    """`ray_kwargs.ray_init`; Ray's session stands in the run's temporary directory unless the user names a place."""
+    from omegaconf import OmegaConf
+
+    arguments = OmegaConf.to_container(config.ray_kwargs.ray_init, resolve=True)
+    temp_dir = os.environ.get(TEMP_DIR)
+    if not _named_cluster(config) and temp_dir:
+        arguments.setdefault("_temp_dir", str(Path(temp_dir) / "ray"))
+    return OmegaConf.create(arguments)
+
+
+def _named_cluster(config: Any) -> bool:
+    return bool(config.ray_kwargs.ray_init.get("address") or os.environ.get("RAY_ADDRESS"))
