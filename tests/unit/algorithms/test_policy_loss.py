@@ -8,12 +8,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import batch_loss
 from verl.trainer.ppo.core_algos import get_policy_loss_fn
 from verl.workers.config import FSDPActorConfig
 
 from gmpo_verl.algorithms.policy_loss import gmpo_policy_loss
 from gmpo_verl.algorithms.power_mean import MAX_ABS_MEAN_LOG_RATIO, log_power_mean
-from tests.unit.algorithms.reference import batch_loss
 
 EXPONENTS = (0.0, 1.0, -1.0, 0.5, 2.0)
 
