@@ -1,0 +1,52 @@
+"""What runs inside a grading process: its limits, and math-verify's comparison. Imports sympy, never torch or verl."""
+
+import contextlib
+import ctypes
+import logging
+import os
+import resource
+import signal
+import sys
+
+from gmpo_verl.rewards.equivalence import symbolic_verdict
+
+DEADLINE_SIGNAL = signal.SIGPROF  # what ITIMER_PROF sends
+
+_PR_SET_PDEATHSIG = 1
+
+
+def initialize(owner_pid: int, memory_bytes: int) -> None:
+    """Tie this process to its owner, bound its address space, and load sympy before the first deadline starts."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != owner_pid:  # the owner died before the line above took effect
+        os._exit(1)
+    # The default action ends the process at once; pebble's handler waits for Python code to run, and sympy can stay
+    # inside one big-integer operation for minutes.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(DEADLINE_SIGNAL, signal.SIG_DFL)
+    # Integers beyond this many digits are hostile; converting them to text is quadratic.
+    sys.set_int_max_str_digits(4300)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # math-verify warns that its own timeouts are off and reports every answer it cannot parse.
+    logging.disable(logging.CRITICAL)
+    symbolic_verdict("1+x", ("x+1",))
+
+
+def grade(answer: str, accepted: tuple[str, ...], deadline_s: float) -> bool:
+    """The verdict; the kernel ends this process with DEADLINE_SIGNAL after ``deadline_s`` seconds of computing.
+
+    Processor time, because a busy machine must not turn right answers into wrong ones; and a signal without a Python
+    handler, because it also ends a computation that never returns to Python.
+    """
+    signal.setitimer(signal.ITIMER_PROF, deadline_s)
+    try:
+        return symbolic_verdict(answer, accepted)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def loaded_modules() -> list[str]:
+    """Top-level names of what this process has imported, for a check that it stayed small."""
+    return sorted({name.partition(".")[0] for name in sys.modules})

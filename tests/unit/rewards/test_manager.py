@@ -1,0 +1,86 @@
+import asyncio
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("verl")
+
+from omegaconf import OmegaConf  # noqa: E402
+from tensordict import TensorDict  # noqa: E402
+from verl import DataProto  # noqa: E402
+from verl.trainer.ppo.reward import load_reward_manager  # noqa: E402
+
+EOS, PAD, LIMIT = 1, 0, 12
+KEYS = {"score", "acc", "format_ok", "timed_out", "error", "truncated"}
+
+
+class Characters:
+    """A tokenizer of one token a character."""
+
+    eos_token_id = EOS
+    all_special_ids = (PAD, EOS)
+
+    def decode(self, ids: Any, skip_special_tokens: bool = True) -> str:
+        return "".join(chr(int(token)) for token in ids if int(token) not in self.all_special_ids)
+
+
+def run(response: str, ends: bool, truncated_score: float | None = None, padding: int = 0) -> dict[str, Any]:
+    async def graded() -> dict[str, Any]:
+        reward: dict[str, Any] = {
+            "custom_reward_function": {"path": "pkg://gmpo_verl.rewards.math_reward", "name": "compute_score"},
+            "reward_manager": {
+                "source": "importlib",
+                "name": "GMPORewardManager",
+                "module": {"path": "pkg://gmpo_verl.rewards.manager"},
+            },
+        }
+        if truncated_score is not None:
+            reward["reward_kwargs"] = {"truncated_score": truncated_score}
+        config = OmegaConf.create({"reward": reward, "data": {"max_response_length": LIMIT}})
+        manager = load_reward_manager(config, Characters(), reward_router_address=None, reward_model_tokenizer=None)
+        tokens = [ord(char) for char in response] + [EOS] * ends
+        responses = torch.tensor([tokens + [PAD] * padding], dtype=torch.int64)
+        attention_mask = torch.tensor([[1, 1, 1] + [1] * len(tokens) + [0] * padding])
+        batch = TensorDict({"responses": responses, "attention_mask": attention_mask}, batch_size=1)
+        rows = {"data_source": "test", "reward_model": {"ground_truth": "46"}, "extra_info": {}}
+        non_tensor_batch = {key: np.array([value], dtype=object) for key, value in rows.items()}
+        return await manager.run_single(DataProto(batch=batch, non_tensor_batch=non_tensor_batch))
+
+    return asyncio.run(graded())
+
+
+@pytest.mark.parametrize(
+    ("response", "ends", "score", "acc", "truncated"),
+    [
+        (r"\boxed{46}", True, 1, 1, 0),
+        (r"\boxed{46}.", True, 1, 1, 0),  # the end of text is the last token the limit allows
+        (r"\boxed{46}  ", False, 0, 1, 1),
+        (r"\boxed{46}", False, 1, 1, 0),  # ended by something else than the limit, a stop string for one
+        (r"\boxed{47}", True, 0, 0, 0),
+        ("", False, 0, 0, 0),
+        ("", True, 0, 0, 0),
+    ],
+)
+@pytest.mark.parametrize("padding", [0, 5])
+def test_a_response_cut_off_at_the_limit_gets_the_truncated_score(
+    response: str, ends: bool, score: float, acc: float, truncated: float, padding: int
+) -> None:
+    row = run(response, ends, padding=padding)
+    extra = row["reward_extra_info"]
+    assert (row["reward_score"], extra["score"], extra["acc"], extra["truncated"]) == (score, score, acc, truncated)
+    assert set(extra) == KEYS
+
+
+def test_the_truncated_score_can_be_set() -> None:
+    assert run(r"\boxed{46}  ", ends=False, truncated_score=-0.5)["reward_score"] == -0.5
+    assert run(r"\boxed{46}", ends=True, truncated_score=-0.5)["reward_score"] == 1.0
+
+
+def test_the_manager_is_registered_as_gmpo() -> None:
+    from verl.experimental.reward_loop.reward_manager import get_reward_manager_cls
+
+    from gmpo_verl.rewards.manager import GMPORewardManager
+
+    assert get_reward_manager_cls("gmpo") is GMPORewardManager
