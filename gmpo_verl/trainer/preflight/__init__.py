@@ -1,0 +1,70 @@
+"""Everything that would fail later, found before Ray starts: one sentence each, all of them at once.
+
+Each module looks at one subject and yields a sentence a finding; a sentence names the option and what to write instead.
+"""
+
+from collections.abc import Callable, Iterable
+
+from omegaconf import DictConfig
+
+from gmpo_verl.trainer.preflight import (
+    algorithm,
+    batches,
+    classes,
+    context,
+    data,
+    devices,
+    folders,
+    model,
+    names,
+    optimizer,
+    options,
+    resources,
+    sampling,
+    schedule,
+    trainer_modes,
+    values,
+    verl_checks,
+)
+from gmpo_verl.trainer.preflight.dry_run import describe
+
+__all__ = ["check", "describe"]
+
+_CHECKS: tuple[Callable[[DictConfig], Iterable[str]], ...] = (
+    options.check,
+    names.check,
+    classes.check,
+    devices.check,
+    resources.check,
+    batches.check,
+    algorithm.check,
+    sampling.check,
+    optimizer.check,
+    trainer_modes.check,
+    schedule.check,
+    model.check,
+    context.check,
+    data.check,
+    folders.check,
+)
+
+
+def check(config: DictConfig) -> list[str]:
+    """Everything wrong with a composed configuration, in one sentence each; empty when it can run.
+
+    Reads files that the configuration names and starts nothing. Values `embedded://...` stand for files that do not
+    exist yet.
+    """
+    given = values.flatten(config)
+    findings = list(values.missing_keys(given))
+    if findings:
+        return findings
+    wrong = values.wrong_values(given)
+    findings = [sentence for sentence, _ in wrong.values()]
+    # The other subjects compute with these values; one impossible value must not hide what else is wrong.
+    config = values.settled(config, {key: replacement for key, (_, replacement) in wrong.items()})
+    for subject in _CHECKS:
+        findings += subject(config)
+    if not findings:
+        findings += verl_checks.check(config)
+    return list(dict.fromkeys(findings))

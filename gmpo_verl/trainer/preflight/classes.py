@@ -1,0 +1,38 @@
+"""Options that verl's closed dataclasses do not have: they would raise in a worker, minutes later."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+
+from gmpo_verl.config.nearest import nearest, one_of
+from gmpo_verl.trainer.preflight.values import verl_keys
+
+_SECTION = "actor_rollout_ref"  # the others verl reads as they are, so that a key more does no harm
+
+
+def check(config: DictConfig) -> Iterator[str]:
+    yield from _walk(OmegaConf.to_container(config[_SECTION], resolve=True), _SECTION)
+
+
+def _walk(node: Any, key: str) -> Iterator[str]:
+    if not isinstance(node, dict):
+        return
+    target = node.get("_target_")
+    if isinstance(target, str):
+        try:
+            known = {field.name for field in dataclasses.fields(get_class(target))}
+        except (ImportError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            yield f"{key}._target_={target} cannot be used ({reason}): leave it as verl has it."
+            return
+        for name in node:
+            # verl moves some of its own keys away before it makes the dataclass.
+            if name not in known and not str(name).startswith("_") and f"{key}.{name}" not in verl_keys():
+                close = nearest(str(name), known)
+                meant = f"did you mean {one_of(f'{key}.{other}' for other in close)}?" if close else "leave it out."
+                yield f"{key}.{name} is not an option of {target.rpartition('.')[2]}: {meant}"
+    for name, child in node.items():
+        yield from _walk(child, f"{key}.{name}")

@@ -1,0 +1,73 @@
+"""Our own options: those at the top, the family's, and the embedded task's."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gmpo_verl.config.nearest import suggestion
+from gmpo_verl.config.schema import RunOptions, check_family_options
+from gmpo_verl.data.arithmetic.settings import ArithmeticTask
+from gmpo_verl.data.embedded import NAMES, OPTIONS, SCHEME, is_embedded
+from gmpo_verl.errors import UserError
+
+_TOP = ("seed", "run_dir", "dry_run", "trainer.max_restarts")
+
+
+def check(config: DictConfig) -> Iterator[str]:
+    good = {"seed": 0, "run_dir": "unused", "dry_run": False, "max_restarts": 0}
+    for key in _TOP:
+        name = key.rpartition(".")[2]
+        try:
+            RunOptions(**{**good, name: OmegaConf.select(config, key)})
+        except UserError as error:
+            yield str(error)
+    loss = config.actor_rollout_ref.actor.policy_loss
+    yield from check_family_options(
+        loss.get("mean_exponent", 0.0), loss.get("clip_level", "token"), loss.get("length_norm", True)
+    )
+    yield from _embedded(config)
+
+
+def embedded_task(config: DictConfig) -> ArithmeticTask | None:
+    """The embedded task where the configuration uses a valid one, else None."""
+    if not any(is_embedded(OmegaConf.select(config, option)) for option in OPTIONS):
+        return None
+    try:
+        return ArithmeticTask(**_given(config))
+    except (UserError, TypeError):
+        return None
+
+
+def _embedded(config: DictConfig) -> Iterator[str]:
+    used = {option: value for option in OPTIONS if is_embedded(value := OmegaConf.select(config, option))}
+    for option, value in used.items():
+        expected = {
+            "actor_rollout_ref.model.path": "model",
+            "data.train_files": "train",
+            "data.val_files": "validation",
+        }
+        fitting = [name for name, part in NAMES.items() if part == expected[option]]
+        if value.removeprefix(SCHEME) not in fitting:
+            yield f"{option}={value} does not exist: write {option}={SCHEME}{fitting[0]}."
+    if not used:
+        return
+    given = _given(config)
+    known = set(ArithmeticTask.__dataclass_fields__)
+    for name in sorted(set(given) - known):
+        yield f"arithmetic.{name} is not an option: {suggestion(name, known)}"
+    try:
+        ArithmeticTask(**{name: value for name, value in given.items() if name in known})
+    except UserError as error:
+        # Its seed is the run's unless it is set by itself, and the run's is checked above.
+        if not (str(error).startswith("arithmetic.seed=") and given.get("seed") == config.seed):
+            yield str(error)
+    except TypeError:
+        yield "arithmetic has a value of the wrong type: write numbers, and true or false for arithmetic.worked_steps."
+
+
+def _given(config: DictConfig) -> dict[str, Any]:
+    node = config.get("arithmetic")
+    return (
+        {} if node is None else {str(name): value for name, value in OmegaConf.to_container(node, resolve=True).items()}
+    )

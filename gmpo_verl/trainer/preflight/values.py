@@ -1,0 +1,168 @@
+"""Values of the wrong type, impossible counts, and options that were deleted."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf, flag_override
+
+_ACTOR, _ROLLOUT, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.rollout", "actor_rollout_ref.ref"
+
+COUNTS = (
+    "data.train_batch_size",
+    "data.max_prompt_length",
+    "data.max_response_length",
+    f"{_ACTOR}.ppo_mini_batch_size",
+    f"{_ACTOR}.ppo_epochs",
+    f"{_ROLLOUT}.n",
+    f"{_ROLLOUT}.val_kwargs.n",
+    f"{_ROLLOUT}.tensor_model_parallel_size",
+    f"{_ROLLOUT}.data_parallel_size",
+    f"{_ROLLOUT}.pipeline_model_parallel_size",
+    f"{_ROLLOUT}.max_num_seqs",
+    f"{_ROLLOUT}.max_num_batched_tokens",
+    f"{_ROLLOUT}.agent.num_workers",
+    "reward.num_workers",
+    "trainer.nnodes",
+    "trainer.n_gpus_per_node",
+    "trainer.total_epochs",
+)
+OPTIONAL_COUNTS = (
+    "data.gen_batch_size",
+    f"{_ACTOR}.ppo_micro_batch_size_per_gpu",
+    f"{_ROLLOUT}.log_prob_micro_batch_size_per_gpu",
+    f"{_REF}.log_prob_micro_batch_size_per_gpu",
+    f"{_ROLLOUT}.max_model_len",
+    "trainer.total_training_steps",
+)
+_OURS: dict[str, Any] = {
+    "seed": 0,
+    "run_dir": "",
+    "dry_run": False,
+    "trainer.max_restarts": 0,
+    f"{_ROLLOUT}.enable_sleep_mode": True,
+}
+_MAY_BE_ABSENT = (f"{_ROLLOUT}.enable_sleep_mode",)  # in verl's dataclass only
+_CHECKED_BY_OPTIONS = ("seed", "dry_run", "trainer.max_restarts")
+
+
+@cache
+def reference() -> dict[str, Any]:
+    """verl's own value of every option by dotted key, interpolations left as they are, and ours."""
+    import verl.trainer.config
+
+    # verl ships its defaults once more as one flat file, generated from the folder it composes.
+    path = Path(verl.trainer.config.__file__).parent / "_generated_ppo_trainer.yaml"
+    leaves: dict[str, Any] = {}
+
+    def walk(node: Any, key: str) -> None:
+        if isinstance(node, dict) and node:
+            for name, child in node.items():
+                walk(child, f"{key}.{name}" if key else str(name))
+        else:
+            leaves[key] = node
+
+    walk(yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), "")
+    return leaves | _OURS
+
+
+@cache
+def verl_keys() -> frozenset[str]:
+    """Every dotted key of verl's own configuration, folders of keys included."""
+    keys: set[str] = set()
+    for leaf in reference():
+        parts = leaf.split(".")
+        keys.update(".".join(parts[:length]) for length in range(1, len(parts) + 1))
+    return frozenset(keys)
+
+
+def flatten(config: DictConfig) -> dict[str, Any]:
+    """Every dotted key with its resolved value, folders of keys included."""
+    found: dict[str, Any] = {}
+
+    def walk(node: Any, prefix: str) -> None:
+        if isinstance(node, dict):
+            for name, child in node.items():
+                found[f"{prefix}{name}"] = child
+                walk(child, f"{prefix}{name}.")
+
+    walk(OmegaConf.to_container(config, resolve=True), "")
+    return found
+
+
+def missing_keys(given: dict[str, Any]) -> Iterator[str]:
+    """A sentence for each option that was deleted (`~key`) although verl or we read it.
+
+    Args:
+        given: the configuration, flattened.
+    """
+    # Another engine (model_engine=megatron) has other options below actor, ref and critic; verl checks those.
+    skipped = () if given.get("model_engine", "dp") == "dp" else (_ACTOR, _REF, "critic", "actor_rollout_ref.model")
+    reported: list[str] = []
+    for key in dict.fromkeys((*COUNTS, *OPTIONAL_COUNTS, *reference())):
+        if key in _MAY_BE_ABSENT or key.startswith(skipped) or key in given:
+            continue
+        while "." in key and key.rpartition(".")[0] not in given:
+            key = key.rpartition(".")[0]
+        parent = given.get(key.rpartition(".")[0], {})
+        if key not in reported and isinstance(parent, dict):
+            reported.append(key)
+            yield f"{key} was deleted but is needed: leave out ~{key}, or write {key}=null where none is meant."
+
+
+def wrong_values(given: dict[str, Any]) -> dict[str, tuple[str, Any]]:
+    """For each option of the wrong type and each impossible count: a sentence, and a value to go on checking with.
+
+    Args:
+        given: the configuration, flattened.
+    """
+    wrong: dict[str, tuple[str, Any]] = {}
+    for key in COUNTS:
+        if not _is_count(given[key]):
+            wrong[key] = (f"{key}={_shown(given[key])} is not possible: write a whole number of at least 1.", 1)
+    for key in OPTIONAL_COUNTS:
+        if given[key] is not None and not _is_count(given[key]):
+            sentence = f"{key}={_shown(given[key])} is not possible: write a whole number of at least 1, or null."
+            wrong[key] = (sentence, None)
+    for key, default in reference().items():
+        if key in (*COUNTS, *OPTIONAL_COUNTS, *_CHECKED_BY_OPTIONS) or key not in given:
+            continue
+        wanted = _wanted(given[key], default)
+        if wanted:
+            sentence = f"{key}={_shown(given[key])} is not possible: write {wanted}, as {_shown(default)}."
+            wrong[key] = (sentence, default)
+    return wrong
+
+
+def settled(config: DictConfig, replacements: dict[str, Any]) -> DictConfig:
+    """A copy with some values replaced and every interpolation resolved, which also makes it quick to read."""
+    config = config.copy()
+    with flag_override(config, ["struct", "readonly"], [False, False]):
+        for key, value in replacements.items():
+            OmegaConf.update(config, key, value)
+    plain = OmegaConf.to_container(config, resolve=True)
+    copy = OmegaConf.create(plain)
+    assert isinstance(copy, DictConfig)
+    return copy
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _wanted(value: Any, default: Any) -> str:
+    """What should be written instead of `value`, empty where its type fits verl's own."""
+    if value is None or isinstance(default, str) or default is None:
+        return ""
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else "true or false"
+    if isinstance(default, int | float):
+        return "" if isinstance(value, int | float) and not isinstance(value, bool) else "a number"
+    return ""
+
+
+def _shown(value: Any) -> str:
+    """As one would write it on the command line."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,48 @@
+"""A run's `metrics.jsonl`: verl's `{"step": n, "data": {...}}`, one line a step. Standard library only."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def metrics_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a metrics file in order; none where the file does not exist.
+
+    A line that is no JSON object is passed over: a writer that was killed leaves its last line cut off, and
+    after a resume that line stands in the middle.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return
+    with path.open("rb") as lines:
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and isinstance(row.get("step"), int) and isinstance(row.get("data"), dict):
+                yield row
+
+
+def cut_metrics(path: str | os.PathLike[str], last_step: int) -> int:
+    """Drop the rows after `last_step`, and broken lines, before a run resumes; returns how many rows were dropped."""
+    path = Path(path)
+    if not path.is_file():
+        return 0
+    rows = list(metrics_rows(path))
+    kept = [row for row in rows if row["step"] <= last_step]
+    write_atomically(path, "".join(json.dumps(row) + "\n" for row in kept))
+    return len(rows) - len(kept)
+
+
+def write_atomically(path: str | os.PathLike[str], text: str) -> None:
+    """Write a whole file or nothing: a reader, or a run that resumes after a kill, never sees half of it."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
