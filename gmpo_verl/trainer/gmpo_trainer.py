@@ -1,12 +1,15 @@
 """The trainer `gmpo`: verl's synchronous trainer with its guards and its metrics file."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import transfer_queue as tq
 from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
 
 from gmpo_verl.trainer.guards import NonFiniteGuard, check_rollout_weights
 from gmpo_verl.trainer.metrics_log import MetricsLog
+from gmpo_verl.trainer.reward_metrics import ACCURACY, reward_fractions, validation_means
 from gmpo_verl.trainer.status import notify_from_worker
 
 
@@ -41,7 +44,26 @@ class GMPOTrainer(PPOTrainerSync):
 
     def _compute_metrics(self, batch: Any, metrics: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super()._compute_metrics(batch, metrics, *args, **kwargs)
+        graded = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
+        metrics |= reward_fractions(graded["extra_fields"].tolist())
         check_rollout_weights(metrics, self.global_steps, self._warn)
+
+    def _val_metrics_update(
+        self,
+        data_sources: Sequence[str],
+        sample_uids: Sequence[str],
+        reward_extra_infos_dict: Mapping[str, Sequence[Any]],
+        *args: Any,
+        **kwargs: Any,
+    ) -> dict[str, float]:
+        """verl draws 1,000 bootstrap samples for every numeric key of every problem, 19 s for 7 keys of 128 problems.
+
+        The accuracy is worth that; of the other keys (0 or 1 each) the plain mean says all.
+        """
+        accuracy = {key: values for key, values in reward_extra_infos_dict.items() if key == ACCURACY}
+        table = accuracy or {"reward": reward_extra_infos_dict["reward"]}
+        metrics = super()._val_metrics_update(data_sources, sample_uids, table, *args, **kwargs)
+        return metrics | validation_means(data_sources, reward_extra_infos_dict)
 
     def _warn(self, message: str) -> None:
         notify_from_worker(self.config.run_dir, "warning", message=message)

@@ -32,6 +32,10 @@ class MetricsLog:
 
 
 def _number(value: Any) -> float | int | None:
+    """A plain number of a number, or of a numpy or torch scalar; None for all else."""
     if isinstance(value, bool | int | float):
         return value
-    return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else None
+    try:
+        return value.item()
+    except (AttributeError, ValueError, RuntimeError):  # no scalar: a text, a table, a tensor of several
+        return None

@@ -1,0 +1,1 @@
+"""Training and validation data in verl's columns."""

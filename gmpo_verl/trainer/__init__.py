@@ -1,0 +1,1 @@
+"""A training run: its driver process, preflight checks, trainer and run directory."""
