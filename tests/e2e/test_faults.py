@@ -1,0 +1,69 @@
+"""However a run ends, it says why, ends soon, and leaves nothing behind. The real stack, about 75 s a case."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from real_run import START_SECONDS, RealRun
+
+LIMIT = 60  # seconds from the fault to the end of the command
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(START_SECONDS + 2 * LIMIT)]
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def run(tmp_path: Path, cache: Path) -> Iterator[RealRun]:
+    run = RealRun(tmp_path, cache)
+    try:
+        run.wait_for_a_step()
+        yield run
+    finally:
+        run.remove()
+
+
+def end_of(run: RealRun, began: float) -> list[str]:
+    """The last lines of a run that has to be over, with nothing left, within the limit."""
+    run.process.wait(timeout=LIMIT)
+    assert time.monotonic() - began < LIMIT
+    assert run.left_behind() == []
+    return run.output().splitlines()[-4:]
+
+
+@pytest.mark.parametrize(
+    "role",
+    ["vLLM server", "vLLM engine", "FSDP worker", "reward worker", "agent-loop worker", "task runner", "raylet"],
+)
+def test_kill_9_of_a_part_ends_the_run_with_the_cause(run: RealRun, role: str) -> None:
+    pid = run.pid_of(role)
+    began = time.monotonic()
+    os.kill(pid, signal.SIGKILL)
+    *_, cause, resume = end_of(run, began)
+    assert run.process.returncode == 1
+    assert "failed after step " in cause and f"the {role} (pid {pid})" in cause
+    assert "python -m gmpo_verl.main_ppo algorithm=gmpo" in resume and f"run_dir={run.run_dir}" in resume
+    assert any((run.run_dir / "logs" / "ray-1").glob("*.log"))
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_run(run: RealRun, number: signal.Signals, code: int) -> None:
+    began = time.monotonic()
+    run.process.send_signal(number)
+    last = end_of(run, began)[-1]
+    assert run.process.returncode == code
+    assert f"{number.name}: stopped at step " in last and "python -m gmpo_verl.main_ppo algorithm=gmpo" in last
+
+
+def test_kill_9_of_the_command_itself_leaves_no_process(run: RealRun) -> None:
+    run.process.kill()
+    end = time.monotonic() + LIMIT
+    while run.processes() and time.monotonic() < end:
+        time.sleep(0.5)
+    assert run.processes() == []

@@ -1,0 +1,46 @@
+"""Roles from the titles that Ray 2.60, verl 0.9.1 and vLLM give their processes."""
+
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from gmpo_verl.supervisor.roles import RoleWatch, role_of
+
+
+@pytest.mark.parametrize(
+    "title, role",
+    [
+        ("ray::GMPOTaskRunner.run", "task runner"),
+        ("ray::TaskRunnerV1", "task runner"),
+        ("ray::WorkerDict.actor_rollout_ref_update_actor", "FSDP worker"),
+        ("ray::vLLMHttpServer.launch_server", "vLLM server"),
+        ("VLLM::EngineCore", "vLLM engine"),
+        ("VLLM::EngineCore_DP1", "vLLM engine"),
+        ("ray::RewardLoopWorker", "reward worker"),
+        ("ray::AgentLoopWorkerTQ.generate_sequences", "agent-loop worker"),
+        ("/venv/lib/ray/core/src/ray/raylet/raylet --raylet_socket_name=/tmp/x", "raylet"),
+        ("/venv/lib/ray/core/src/ray/gcs/gcs_server --log_dir=/tmp/x", "Ray's control server (gcs_server)"),
+        ("ray::IDLE", None),
+        ("ray::get_master_addr_port", None),
+        ("ray::DashboardAgent", None),
+        ("/venv/bin/python default_worker.py --raylet-name=/tmp/x/sockets/raylet", None),
+        ("vim raylet", None),
+        ("", None),
+    ],
+)
+def test_role_of_a_title(title: str, role: str | None) -> None:
+    assert role_of(title) == role
+
+
+def test_a_lost_process_is_told_once_with_its_role_and_wakes_the_watcher() -> None:
+    code = "import time; time.sleep(60)"
+    child = subprocess.Popen(["ray::WorkerDict", "-c", code], executable=sys.executable)
+    watch = RoleWatch()
+    watch.discover([psutil.Process(child.pid)])
+    assert watch.lost() == [] and len(watch.wake_ups()) == 1
+    child.kill()
+    child.wait()
+    assert [str(lost) for lost in watch.lost()] == [f"FSDP worker (pid {child.pid})"]
+    assert watch.lost() == [] and watch.wake_ups() == []
