@@ -25,6 +25,7 @@ setup(
     install_requires=[
         VERL,
         "hydra-core>=1.3",
+        "filelock",
         "math-verify==0.9.0",
         "pebble>=5",
         "psutil>=5.9",

@@ -157,7 +157,7 @@ def _wrong_key(overrides: list[Override], error: ConfigCompositionException) -> 
     """The sentence for an override whose key does not fit the configuration."""
     is_group = {override.input_line: _names_a_group(override) for override in overrides}
     try:
-        chosen = [override.input_line for override in overrides if is_group[override.input_line]]
+        chosen = [str(override.input_line) for override in overrides if is_group[override.input_line]]
         base = hydra.compose(PRIMARY_CONFIG, overrides=chosen, return_hydra_config=True)
     except HydraException:
         return f"{_first_line(error)}: --info=defaults lists the groups and their options."

@@ -8,11 +8,14 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gmpo_verl.errors import UserError
 from gmpo_verl.trainer import status
 from gmpo_verl.trainer.ray_cluster import give_ray_a_token, prepare_environment, ray_init_arguments
+
+if TYPE_CHECKING:
+    from gmpo_verl.trainer.run_dir import RunDir
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -46,25 +49,30 @@ def _main(arguments: Sequence[str]) -> int:
     if config.dry_run:
         print(describe(config))
         return 0
-    run_dir = open_run_dir(config)
+    run_dir = open_run_dir(config, arguments)
     if run_dir.finished_message:
         print(run_dir.finished_message)
         return 0
 
+    return _run(config, run_dir)
+
+
+def _run(config: Any, run_dir: "RunDir") -> int:
+    """Everything from the run directory on; what goes wrong from here is a failure and no mistake of the user's."""
     from gmpo_verl.data.embedded import resolve_embedded
+    from gmpo_verl.trainer.run_dir import write_summary
 
     resolve_embedded(config)
+    if run_dir.resumed_step:
+        config.trainer.val_before_train = False  # that step's validation stands in the metrics already
     total_steps = total_training_steps(config)
-    status.notify(
-        "run",
-        run_dir=str(run_dir.path),
-        temp_dir=os.environ.get("GMPO_TEMP_DIR"),
-        total_steps=total_steps,
-        first_step=run_dir.resumed_step + 1,
-    )
-    _redirect_output(run_dir.path / "logs" / "driver.log")
+    status.notify("run", run_dir=str(run_dir.path), total_steps=total_steps, first_step=run_dir.resumed_step + 1)
+    _redirect_output(run_dir.logs / "driver.log")
     try:
         train(config)
+        trained = write_summary(run_dir)["last_step"]
+        if trained < total_steps:
+            raise RuntimeError(f"training ended after step {trained} of the {total_steps} asked for")
         run_dir.mark_finished(total_steps)
     except BaseException as error:
         traceback.print_exc()

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from gmpo_verl.config.plain import plain
 from gmpo_verl.errors import UserError
 from gmpo_verl.trainer.config_differences import GROWING_KEYS, differences
 from gmpo_verl.trainer.run_metrics import cut_metrics, metrics_rows, write_atomically
@@ -96,7 +97,7 @@ def inspect_run_dir(config: DictConfig, arguments: Sequence[str] = ()) -> RunDir
         UserError: the directory holds other files, or a run of another configuration.
     """
     path = Path(config.run_dir).expanduser().absolute()
-    checkpoints = Path(config.trainer.default_local_dir).expanduser().absolute()
+    checkpoints = Path(config.trainer.default_local_dir or path / "checkpoints").expanduser().absolute()
     if path.exists() and not path.is_dir():
         raise UserError(f"run_dir={path} is a file: name a folder that does not exist yet.")
     if not _has_files(path):
@@ -125,7 +126,7 @@ def open_run_dir(config: DictConfig, arguments: Sequence[str] = ()) -> RunDir:
     try:
         run.path.mkdir(parents=True, exist_ok=True)
         run._lock = _lock(run.path)
-        write_atomically(run.config, yaml.safe_dump(_resolved(config), sort_keys=False, allow_unicode=True))
+        write_atomically(run.config, yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True))
         for folder in (run.checkpoints, run.rollouts, run.validation, run.logs):
             folder.mkdir(parents=True, exist_ok=True)
         run.finished.unlink(missing_ok=True)
@@ -189,7 +190,7 @@ def _refuse_another_run(path: Path, config: DictConfig) -> None:
     if not isinstance(stored, dict) or any(key not in stored for key in _OURS):
         raise UserError(f"run_dir={path} holds files that are not of a run: name a folder that is new or empty.")
     free = GROWING_KEYS if (path / "finished.json").is_file() else ()
-    different = [text for text in differences(stored, _resolved(config)) if text.partition(":")[0] not in free]
+    different = [text for text in differences(stored, plain(config)) if text.partition(":")[0] not in free]
     if different:
         shown = ", ".join(different[:_MAX_DIFFERENCES])
         more = f" and {len(different) - _MAX_DIFFERENCES} more" if len(different) > _MAX_DIFFERENCES else ""
@@ -230,10 +231,3 @@ def _newest_step(checkpoints: Path) -> int:
     except (OSError, ValueError):
         return 0
     return step if (checkpoints / f"global_step_{step}").is_dir() else 0
-
-
-def _resolved(config: DictConfig) -> dict[str, Any]:
-    """The configuration as plain values."""
-    container = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
-    assert isinstance(container, dict)
-    return container

@@ -47,7 +47,7 @@ def prepare(settings: ArithmeticTask, cache_dir: Path | None = None) -> Arithmet
                     _make(settings, finished)
         except OSError as error:
             raise UserError(
-                f"The cache folder {root} cannot be written ({error.strerror}); "
+                f"The cache folder {root} cannot be written ({error.strerror or error}); "
                 "name another folder in the environment variable GMPO_CACHE."
             ) from error
     return _files_in(finished)

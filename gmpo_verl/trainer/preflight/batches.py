@@ -134,4 +134,4 @@ def _nearest_divisors(number: int, wanted: int) -> str:
     divisors = [divisor for divisor in range(1, number + 1) if number % divisor == 0] or [1]
     below = [divisor for divisor in divisors if divisor <= wanted][-1:]
     above = [divisor for divisor in divisors if divisor > wanted][:1]
-    return one_of([*below, *above])
+    return one_of(str(divisor) for divisor in [*below, *above])

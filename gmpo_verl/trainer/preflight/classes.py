@@ -1,20 +1,21 @@
 """Options that verl's closed dataclasses do not have: they would raise in a worker, minutes later."""
 
 import dataclasses
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from hydra.utils import get_class
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from gmpo_verl.config.nearest import nearest, one_of
+from gmpo_verl.config.plain import plain
 from gmpo_verl.trainer.preflight.values import verl_keys
 
 _SECTION = "actor_rollout_ref"  # the others verl reads as they are, so that a key more does no harm
 
 
 def check(config: DictConfig) -> Iterator[str]:
-    yield from _walk(OmegaConf.to_container(config[_SECTION], resolve=True), _SECTION)
+    yield from _walk(plain(config[_SECTION]), _SECTION)
 
 
 def _walk(node: Any, key: str) -> Iterator[str]:
@@ -23,8 +24,9 @@ def _walk(node: Any, key: str) -> Iterator[str]:
     target = node.get("_target_")
     if isinstance(target, str):
         try:
-            known = {field.name for field in dataclasses.fields(get_class(target))}
-        except (ImportError, TypeError, ValueError) as error:
+            module, _, name = target.rpartition(".")
+            known = {field.name for field in dataclasses.fields(getattr(importlib.import_module(module), name))}
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             yield f"{key}._target_={target} cannot be used ({reason}): leave it as verl has it."
             return

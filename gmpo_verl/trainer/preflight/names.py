@@ -60,6 +60,7 @@ def check(config: DictConfig) -> Iterator[str]:
 
 def unknown(key: str, value: object, known: Iterable[str]) -> Iterator[str]:
     """A sentence where `value` is not among the `known` names."""
+    known = list(known)
     if value not in known:
         shown = "null" if value is None else value
         yield f"{key}={shown} does not exist: {suggestion(str(shown), known)}"

@@ -6,6 +6,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gmpo_verl.config.nearest import suggestion
+from gmpo_verl.config.plain import plain
 from gmpo_verl.config.schema import RunOptions, check_family_options
 from gmpo_verl.data.arithmetic.settings import ArithmeticTask
 from gmpo_verl.data.embedded import NAMES, OPTIONS, SCHEME, is_embedded
@@ -68,6 +69,4 @@ def _embedded(config: DictConfig) -> Iterator[str]:
 
 def _given(config: DictConfig) -> dict[str, Any]:
     node = config.get("arithmetic")
-    return (
-        {} if node is None else {str(name): value for name, value in OmegaConf.to_container(node, resolve=True).items()}
-    )
+    return plain(node) if isinstance(node, DictConfig) else {}

@@ -5,8 +5,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from gmpo_verl.config.plain import plain
 from gmpo_verl.data.embedded import is_embedded
 from gmpo_verl.trainer.preflight.model import local_file
 from gmpo_verl.trainer.preflight.rows import Rows
@@ -24,8 +25,7 @@ def longer_prompts(config: DictConfig, tables: list[Rows]) -> tuple[int, int]:
     if tokenizer is None:
         return 0, 0
     limit = config.data.max_prompt_length
-    options = OmegaConf.to_container(config.data.apply_chat_template_kwargs, resolve=True)
-    assert isinstance(options, dict)
+    options = plain(config.data.apply_chat_template_kwargs)
 
     def tokens(messages: list[dict[str, Any]]) -> int:
         text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **options)

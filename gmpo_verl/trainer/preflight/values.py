@@ -8,6 +8,8 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf, flag_override
 
+from gmpo_verl.config.plain import plain
+
 _ACTOR, _ROLLOUT, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.rollout", "actor_rollout_ref.ref"
 
 COUNTS = (
@@ -37,6 +39,24 @@ OPTIONAL_COUNTS = (
     f"{_ROLLOUT}.max_model_len",
     "trainer.total_training_steps",
 )
+# Names of files, folders and modules: one, or none.
+TEXTS = (
+    "run_dir",
+    "actor_rollout_ref.model.path",
+    "actor_rollout_ref.model.tokenizer_path",
+    "data.custom_cls.path",
+    "reward.custom_reward_function.path",
+    "reward.reward_manager.module.path",
+    "trainer.default_local_dir",
+    "trainer.resume_from_path",
+    "trainer.rollout_data_dir",
+    "trainer.validation_data_dir",
+    "trainer.v1.sampler.custom_sampler.path",
+)
+# One name or a list of them.
+NAME_LISTS = ("actor_rollout_ref.model.external_lib", "data.train_files", "data.val_files", "trainer.logger")
+# verl's default is a number, and null is understood as well.
+_NULLABLE = (f"{_ACTOR}.clip_ratio_low", f"{_ACTOR}.clip_ratio_high")
 _OURS: dict[str, Any] = {
     "seed": 0,
     "run_dir": "",
@@ -88,7 +108,7 @@ def flatten(config: DictConfig) -> dict[str, Any]:
                 found[f"{prefix}{name}"] = child
                 walk(child, f"{prefix}{name}.")
 
-    walk(OmegaConf.to_container(config, resolve=True), "")
+    walk(plain(config), "")
     return found
 
 
@@ -129,7 +149,7 @@ def wrong_values(given: dict[str, Any]) -> dict[str, tuple[str, Any]]:
     for key, default in reference().items():
         if key in (*COUNTS, *OPTIONAL_COUNTS, *_CHECKED_BY_OPTIONS) or key not in given:
             continue
-        wanted = _wanted(given[key], default)
+        wanted = _wanted(key, given[key], default)
         if wanted:
             sentence = f"{key}={_shown(given[key])} is not possible: write {wanted}, as {_shown(default)}."
             wrong[key] = (sentence, default)
@@ -142,24 +162,29 @@ def settled(config: DictConfig, replacements: dict[str, Any]) -> DictConfig:
     with flag_override(config, ["struct", "readonly"], [False, False]):
         for key, value in replacements.items():
             OmegaConf.update(config, key, value)
-    plain = OmegaConf.to_container(config, resolve=True)
-    copy = OmegaConf.create(plain)
-    assert isinstance(copy, DictConfig)
-    return copy
+    return OmegaConf.create(plain(config))
 
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _wanted(value: Any, default: Any) -> str:
+def _wanted(key: str, value: Any, default: Any) -> str:
     """What should be written instead of `value`, empty where its type fits verl's own."""
-    if value is None or isinstance(default, str) or default is None:
-        return ""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(default, bool):
-        return "" if isinstance(value, bool) else "true or false"
+        return "" if value is None or isinstance(value, bool) else "true or false"
     if isinstance(default, int | float):
-        return "" if isinstance(value, int | float) and not isinstance(value, bool) else "a number"
+        return "" if is_number or (value is None and key in _NULLABLE) else "a number"
+    if value is None:
+        return ""
+    if key in TEXTS:
+        return "" if isinstance(value, str) else "one name"
+    if key in NAME_LISTS:
+        names = value if isinstance(value, list) else [value]
+        return "" if all(isinstance(name, str) for name in names) else "a name or a list of names"
+    if isinstance(default, list):
+        return "" if isinstance(value, list) else "a list"
     return ""
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -21,7 +22,7 @@ def check(config: DictConfig) -> Iterator[str]:
 
     found = False
     for key in _SECTIONS:
-        for sentence in _refusal(key, lambda key=key: omega_conf_to_dataclass(OmegaConf.select(config, key))):
+        for sentence in _refusal(key, partial(omega_conf_to_dataclass, OmegaConf.select(config, key))):
             found = True
             yield sentence
     if found:
