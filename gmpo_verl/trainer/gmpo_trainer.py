@@ -30,7 +30,7 @@ class GMPOTrainer(PPOTrainerSync):
         pass
 
     @property
-    def logger(self) -> MetricsLog:
+    def logger(self) -> MetricsLog:  # type: ignore[override]  # stands in for verl's Tracking
         return self._logger
 
     @logger.setter
@@ -45,7 +45,8 @@ class GMPOTrainer(PPOTrainerSync):
     def _compute_metrics(self, batch: Any, metrics: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super()._compute_metrics(batch, metrics, *args, **kwargs)
         graded = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
-        metrics |= reward_fractions(graded["extra_fields"].tolist())
+        # A list or a stack of tensordict's wrappers, as the storage likes.
+        metrics |= reward_fractions([getattr(fields, "data", fields) for fields in list(graded["extra_fields"])])
         check_rollout_weights(metrics, self.global_steps, self._warn)
 
     def _val_metrics_update(

@@ -51,6 +51,7 @@ def ray_init_arguments(config: Any) -> Any:
     from omegaconf import OmegaConf
 
     arguments = OmegaConf.to_container(config.ray_kwargs.ray_init, resolve=True)
+    assert isinstance(arguments, dict)
     temp_dir = os.environ.get(TEMP_DIR)
     if not _named_cluster(config) and temp_dir:
         arguments.setdefault("_temp_dir", str(Path(temp_dir) / "ray"))

@@ -27,7 +27,7 @@ def reward_fractions(extra_fields: Sequence[Any]) -> dict[str, float]:
 
 def validation_means(data_sources: Sequence[str], values_by_key: Mapping[str, Sequence[Any]]) -> dict[str, float]:
     """`val-aux/<benchmark>/<key>/mean` of every numeric value but the accuracy, which verl's own table covers."""
-    means = {}
+    means: dict[str, float] = {}
     for key, values in values_by_key.items():
         by_source: dict[str, list[float]] = defaultdict(list)
         for source, value in zip(data_sources, values, strict=False):

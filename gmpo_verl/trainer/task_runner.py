@@ -10,7 +10,8 @@ from verl.trainer.main_ppo import TaskRunnerV1
 
 from gmpo_verl.plugin import check_registered
 
-_TaskRunner = TaskRunnerV1.__ray_metadata__.modified_class
+# The class inside Ray's wrapper; the wrapper itself refuses to be subclassed.
+_TaskRunner: Any = vars(TaskRunnerV1)["__ray_metadata__"].modified_class
 
 
 class GMPOTaskRunner(_TaskRunner):

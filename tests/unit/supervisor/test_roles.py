@@ -44,3 +44,24 @@ def test_a_lost_process_is_told_once_with_its_role_and_wakes_the_watcher() -> No
     child.wait()
     assert [str(lost) for lost in watch.lost()] == [f"FSDP worker (pid {child.pid})"]
     assert watch.lost() == [] and watch.wake_ups() == []
+
+
+def test_what_ends_with_its_parent_is_not_named() -> None:
+    sleep = "import time; time.sleep(60)"
+    child = f"subprocess.Popen(['VLLM::EngineCore', '-c', {sleep!r}], executable={sys.executable!r})"
+    code = f"import subprocess; print({child}.pid, flush=True); {sleep}"
+    server = subprocess.Popen(
+        ["ray::vLLMHttpServer", "-c", code], executable=sys.executable, stdout=subprocess.PIPE, text=True
+    )
+    other = subprocess.Popen(["ray::RewardLoopWorker", "-c", sleep], executable=sys.executable)
+    assert server.stdout is not None
+    engine = psutil.Process(int(server.stdout.readline()))
+    watch = RoleWatch()
+    watch.discover([engine, psutil.Process(server.pid), psutil.Process(other.pid)])
+    server.kill()
+    engine.kill()
+    other.kill()
+    server.wait()
+    other.wait()
+    psutil.wait_procs([engine], timeout=5)
+    assert {lost.role for lost in watch.lost()} == {"vLLM server", "reward worker"}
