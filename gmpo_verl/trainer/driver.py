@@ -71,9 +71,9 @@ def _run(config: Any, run_dir: "RunDir") -> int:
     try:
         train(config)
         trained = write_summary(run_dir)["last_step"]
-        if trained < total_steps:
+        if total_steps is not None and trained < total_steps:
             raise RuntimeError(f"training ended after step {trained} of the {total_steps} asked for")
-        run_dir.mark_finished(total_steps)
+        run_dir.mark_finished(trained)
     except BaseException as error:
         traceback.print_exc()
         status.notify("error", message=_cause(error))
@@ -110,15 +110,14 @@ def _stop_ray() -> None:
     ray.shutdown()
 
 
-def total_training_steps(config: Any) -> int:
-    """The steps that verl will do: asked for, or full epochs over the training files."""
+def total_training_steps(config: Any) -> int | None:
+    """The steps that verl will do: asked for, or full epochs over the training rows; None where these are far away."""
     if config.trainer.total_training_steps is not None:
         return int(config.trainer.total_training_steps)
-    import pyarrow.parquet as parquet
+    from gmpo_verl.trainer.preflight.data import training_rows
 
-    files = config.data.train_files
-    rows = sum(parquet.read_metadata(file).num_rows for file in ([files] if isinstance(files, str) else files))
-    return rows // config.data.train_batch_size * config.trainer.total_epochs
+    rows = training_rows(config)
+    return None if rows is None else rows // config.data.train_batch_size * config.trainer.total_epochs
 
 
 def _redirect_output(log: Path) -> None:

@@ -19,8 +19,8 @@ START_SECONDS = 300  # to the first step
 # Small, hardly warm-started, and without an end of its own in the time of a test.
 SMALL = (
     "algorithm=gmpo",
-    "++arithmetic.clean_steps=20",
-    "++arithmetic.slip_steps=0",
+    "arithmetic.clean_steps=20",
+    "arithmetic.slip_steps=0",
     "data.train_batch_size=8",
     "actor_rollout_ref.actor.ppo_mini_batch_size=8",
     "actor_rollout_ref.rollout.n=4",
