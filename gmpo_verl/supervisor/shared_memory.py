@@ -13,7 +13,7 @@ SHARED_MEMORY = Path("/dev/shm")
 # verl 0.9.1 hard-codes the sockets of its weight transfer: workers/rollout/vllm_rollout/vllm_rollout.py:141.
 _SOCKETS = (Path("/tmp"), re.compile(r"rl-colocate-zmq-.*\.sock"))
 
-_Identity = tuple[str, int]  # path, inode: a name can be given to another file later
+Identity = tuple[str, int]  # path, inode: a name can be given to another file later
 
 
 class SharedMemoryWatch:
@@ -26,31 +26,37 @@ class SharedMemoryWatch:
         self._directory = directory
         self._seen_before = set(_files(directory))
         self._sockets_before = set(_sockets())
-        self._owned: set[_Identity] = set()
+        self.owned: set[Identity] = set()
 
     def scan(self, processes: Iterable[psutil.Process]) -> None:
         """Note the files in use by `processes`. Cheap as long as no unknown file has appeared."""
-        unknown = set(_files(self._directory)) - self._seen_before - self._owned
+        unknown = set(_files(self._directory)) - self._seen_before - self.owned
         if not unknown:
             return
         in_use: set[int] = set()
         for process in processes:
-            in_use |= _inodes_in_use(process.pid, self._directory)
-        self._owned.update((path, inode) for path, inode in unknown if inode in in_use)
+            in_use |= inodes_in_use(process.pid, self._directory)
+        self.owned.update((path, inode) for path, inode in unknown if inode in in_use)
 
     def remove(self) -> list[str]:
         """Remove the run's files that are still there, once its processes have ended. Returns their paths."""
-        mine = self._owned & set(_files(self._directory))
         # Nobody listens on the socket of a dead process: it is of no use to any run, and new since this one began.
         stale = {s for s in _sockets() if s not in self._sockets_before and s[0] not in _bound_sockets()}
-        removed = sorted(path for path, _ in mine | stale)
-        for path in removed:
-            with contextlib.suppress(OSError):
+        return unlink(self.owned) + unlink(stale)
+
+
+def unlink(files: Iterable[Identity]) -> list[str]:
+    """Remove the files that are still the same ones. Returns their paths."""
+    removed = []
+    for path, inode in sorted(files):
+        with contextlib.suppress(OSError):
+            if os.lstat(path).st_ino == inode:
                 os.unlink(path)
-        return removed
+                removed.append(path)
+    return removed
 
 
-def _files(directory: Path) -> Iterable[_Identity]:
+def _files(directory: Path) -> Iterable[Identity]:
     try:
         with os.scandir(directory) as entries:
             return [(entry.path, entry.inode()) for entry in entries]
@@ -58,7 +64,7 @@ def _files(directory: Path) -> Iterable[_Identity]:
         return []
 
 
-def _sockets() -> list[_Identity]:
+def _sockets() -> list[Identity]:
     directory, name = _SOCKETS
     found = []
     for path, inode in _files(directory):
@@ -76,7 +82,8 @@ def _bound_sockets() -> set[str]:
     return set()
 
 
-def _inodes_in_use(pid: int, directory: Path) -> set[int]:
+def inodes_in_use(pid: int, directory: Path) -> set[int]:
+    """The files of `directory` that the process has open or mapped; none where it may not be looked at."""
     # By inode: a named semaphore is mapped under a temporary name, which its maker then replaces by the final one.
     prefix = f"{directory}/"
     inodes: set[int] = set()

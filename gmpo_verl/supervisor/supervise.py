@@ -18,11 +18,12 @@ from gmpo_verl.supervisor.memory import PeakMemory
 from gmpo_verl.supervisor.prctl import SUPERVISOR_PID, become_subreaper
 from gmpo_verl.supervisor.process_tree import ProcessTree
 from gmpo_verl.supervisor.progress import Progress
+from gmpo_verl.supervisor.remains import Claim, remove_remains
 from gmpo_verl.supervisor.roles import RoleWatch
 from gmpo_verl.supervisor.shared_memory import SharedMemoryWatch
 from gmpo_verl.supervisor.signals import StopSignals
 from gmpo_verl.supervisor.status import STATUS_FD, DriverStatus, StatusPipe
-from gmpo_verl.supervisor.temp_dir import keep_ray_logs, make_temp_dir, remove_temp_dir
+from gmpo_verl.supervisor.temp_dir import keep_ray_logs, make_temp_dir, parent_of_temp_dirs, remove_temp_dir
 
 TEMP_DIR = "GMPO_TEMP_DIR"
 DRIVER = (sys.executable, "-m", "gmpo_verl.trainer.driver")
@@ -66,11 +67,14 @@ class _Supervision:
         self._ending = Ending(argv, self._status, Progress())
         self._metrics: JsonLinesTail | None = None
         self._worker_events: JsonLinesTail | None = None
+        self._claim: Claim | None = None
         self._next_scan = 0.0
 
     def run(self) -> int:
+        remove_remains(parent_of_temp_dirs())
         temp_dir = make_temp_dir()
         try:
+            self._claim = Claim(temp_dir)
             child = self._start(temp_dir)
             self._watch(child)
         finally:
@@ -118,6 +122,8 @@ class _Supervision:
             processes = self._tree.descendants()
             self._roles.discover(processes)
             self._shared_memory.scan(processes)
+            if self._claim is not None:
+                self._claim.note(self._shared_memory.owned)
             self._memory.sample(processes)
             self._next_scan = time.monotonic() + _SCAN_SECONDS
         self._read_files()
@@ -146,6 +152,7 @@ class _Supervision:
             progress.begin(run.total_steps, run.first_step)
         for row in rows:
             progress.take(row, now)
+            self._display.step(progress)
         for event in self._worker_events.read():
             self._status.take(event)
         self._display.step(progress)
@@ -175,3 +182,5 @@ class _Supervision:
         if ending.failed and ending.interrupted_by is None and self._status.run is not None:
             ending.ray_logs = keep_ray_logs(temp_dir, self._status.run.logs_dir)
         remove_temp_dir(temp_dir)
+        if self._claim is not None:
+            self._claim.release()

@@ -13,10 +13,15 @@ _LONGEST_LOG = 2 << 20  # bytes kept of one log file, its end
 _ALL_LOGS = 50 << 20  # bytes kept of all
 
 
-def make_temp_dir() -> Path:
-    """A new folder in the system's folder for temporary files, or in /tmp where that one's path is too long."""
+def parent_of_temp_dirs() -> Path:
+    """The system's folder for temporary files, or /tmp where that one's path is too long."""
     parent = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent if len(parent) <= _LONGEST_PARENT else "/tmp"))
+    return Path(parent if len(parent) <= _LONGEST_PARENT else "/tmp")
+
+
+def make_temp_dir() -> Path:
+    """A new folder for one run."""
+    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent_of_temp_dirs()))
 
 
 def keep_ray_logs(temp_dir: Path, logs_dir: Path) -> Path | None:

@@ -41,6 +41,8 @@ def prepare_environment(config: Any) -> None:
         "TOKENIZERS_PARALLELISM": "false",
     }
     if config.trainer.device == "cpu":
+        # vLLM's sampler alone would be compiled, by a C++ compiler that a machine may lack, for 20 s of every run.
+        defaults["TORCH_COMPILE_DISABLE"] = "1"
         defaults |= {"OMP_NUM_THREADS": "1", "TQ_NUM_THREADS": "1"}  # a dozen processes share the cores
     for name, value in defaults.items():
         os.environ.setdefault(name, value)

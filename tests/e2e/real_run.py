@@ -11,10 +11,12 @@ from pathlib import Path
 import psutil
 
 from gmpo_verl.supervisor.roles import role_of
+from gmpo_verl.supervisor.shared_memory import SHARED_MEMORY, inodes_in_use
 
+COMMAND = (sys.executable, "-m", "gmpo_verl.main_ppo")
 # Inherited by every process of a run, however it is started and whatever it is called.
 MARK = "GMPO_RUN_MARK"
-START_SECONDS = 300  # to the first step
+START_SECONDS = 420  # to the first step; 60 to 90 where nothing else runs
 
 # Small, hardly warm-started, and without an end of its own in the time of a test.
 SMALL = (
@@ -43,11 +45,15 @@ class RealRun:
         self.temp_root.mkdir()
         self._mark = uuid.uuid4().hex
         self._elsewhere_before = set(_elsewhere())
-        command = [sys.executable, "-m", "gmpo_verl.main_ppo", *SMALL, f"run_dir={self.run_dir}", *overrides]
+        self.environment = os.environ | {
+            MARK: self._mark,
+            "TMPDIR": str(self.temp_root),
+            "GMPO_CACHE": str(cache),
+        }
         with self.output_file.open("w") as output:
             self.process = subprocess.Popen(
-                command,
-                env=os.environ | {MARK: self._mark, "TMPDIR": str(self.temp_root), "GMPO_CACHE": str(cache)},
+                [*COMMAND, *SMALL, f"run_dir={self.run_dir}", *overrides],
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -120,11 +126,5 @@ def _elsewhere() -> list[str]:
 
 def _in_use(paths: set[str]) -> set[str]:
     """Those of `paths` that a living process, none of the run's by now, has open or mapped: another program's."""
-    used: set[str] = set()
-    for process in psutil.process_iter():
-        try:
-            used.update(file.path for file in process.open_files())
-            used.update(area.path for area in process.memory_maps())
-        except (psutil.Error, OSError):
-            continue
-    return paths & used
+    used = {inode for process in psutil.process_iter() for inode in inodes_in_use(process.pid, SHARED_MEMORY)}
+    return {path for path in paths if os.path.exists(path) and os.stat(path).st_ino in used}

@@ -2,12 +2,13 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_run import START_SECONDS, RealRun
+from real_run import COMMAND, START_SECONDS, RealRun
 
 LIMIT = 60  # seconds from the fault to the end of the command
 
@@ -61,9 +62,11 @@ def test_a_signal_stops_the_run(run: RealRun, number: signal.Signals, code: int)
     assert f"{number.name}: stopped at step " in last and "python -m gmpo_verl.main_ppo algorithm=gmpo" in last
 
 
-def test_kill_9_of_the_command_itself_leaves_no_process(run: RealRun) -> None:
+def test_kill_9_of_the_command_itself_leaves_no_process_and_the_next_command_removes_the_rest(run: RealRun) -> None:
     run.process.kill()
     end = time.monotonic() + LIMIT
     while run.processes() and time.monotonic() < end:
         time.sleep(0.5)
     assert run.processes() == []
+    subprocess.run([*COMMAND, "--cfg", "job"], env=run.environment, check=True, capture_output=True, timeout=LIMIT)
+    assert run.left_behind() == []

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
 
+from gmpo_verl.supervisor.process_tree import command_line
 from gmpo_verl.supervisor.roles import RoleWatch, role_of
 
 
@@ -34,11 +36,22 @@ def test_role_of_a_title(title: str, role: str | None) -> None:
     assert role_of(title) == role
 
 
+def titled(*pids: int) -> list[psutil.Process]:
+    """These processes, once they have titles: just after it was started a process has none yet."""
+    processes = [psutil.Process(pid) for pid in pids]
+    for process in processes:
+        for _ in range(500):
+            if command_line(process):
+                break
+            time.sleep(0.01)
+    return processes
+
+
 def test_a_lost_process_is_told_once_with_its_role_and_wakes_the_watcher() -> None:
     code = "import time; time.sleep(60)"
     child = subprocess.Popen(["ray::WorkerDict", "-c", code], executable=sys.executable)
     watch = RoleWatch()
-    watch.discover([psutil.Process(child.pid)])
+    watch.discover(titled(child.pid))
     assert watch.lost() == [] and len(watch.wake_ups()) == 1
     child.kill()
     child.wait()
@@ -57,7 +70,7 @@ def test_what_ends_with_its_parent_is_not_named() -> None:
     assert server.stdout is not None
     engine = psutil.Process(int(server.stdout.readline()))
     watch = RoleWatch()
-    watch.discover([engine, psutil.Process(server.pid), psutil.Process(other.pid)])
+    watch.discover(titled(engine.pid, server.pid, other.pid))
     server.kill()
     engine.kill()
     other.kill()

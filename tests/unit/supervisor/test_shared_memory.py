@@ -37,7 +37,7 @@ def test_a_named_semaphore_is_its_makers() -> None:
     semaphore = multiprocessing.get_context("spawn").Semaphore()
     path = f"/dev/shm/sem{semaphore._semlock.name.replace('/', '.')}"
     watch.scan(ME)
-    assert (path, os.stat(path).st_ino) in watch._owned
+    assert (path, os.stat(path).st_ino) in watch.owned
 
 
 def test_a_name_that_was_given_to_another_file_is_kept(tmp_path: Path) -> None:
