@@ -44,6 +44,9 @@ setup(
     extras_require={"cpu": CPU, "gpu": GPU, "dev": DEV},
     entry_points={
         "verl.plugins": ["gmpo = gmpo_verl.plugin"],
-        "vllm.general_plugins": ["gmpo_cpu = gmpo_verl.cpu.vllm_plugin:register"],
+        "vllm.general_plugins": [
+            "gmpo_cpu = gmpo_verl.cpu.vllm_plugin:register",
+            "gmpo_weight_socket = gmpo_verl.patches.weight_socket:install_in_vllm",
+        ],
     },
 )

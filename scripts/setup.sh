@@ -82,6 +82,8 @@ main() {
     echo "setup: installing the $stack stack into $VENV (a few minutes) ..."
     [[ -x $VENV/bin/python ]] || "$python" -m venv "$VENV"
     export PIP_DISABLE_PIP_VERSION_CHECK=1
+    # What building a wheel leaves here; Python run in this folder would believe its entry points, however old.
+    rm -rf ./*.egg-info
     "install_$stack"
     $VENV/bin/python -c "from gmpo_verl.plugin import check_registered; check_registered()"
     echo "$fingerprint" >"$STAMP"

@@ -1,5 +1,4 @@
-"""verl's FSDP2 engine on CPU. Named by `actor_rollout_ref.model.external_lib`, so verl imports it before it builds an
-engine.
+"""verl's FSDP2 engine on CPU. Imported by `gmpo_verl.worker`, before verl builds an engine.
 
 Two things in verl 0.9.1 are answered here:
 - utils/distributed.py:93 asks torch for the backends "cpu:gloo,cpu:gloo" (ValueError: duplicate device type), but

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 _ACTOR, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.ref"
 _ROLLOUT, _MODEL = "actor_rollout_ref.rollout", "actor_rollout_ref.model"
 _HALF = ("fp16", "float16", "half", "torch.float16")
-_CPU_ENGINE = "gmpo_verl.cpu.engine"
+_WORKER = "gmpo_verl.worker"
 # verl reserves so many CPUs beside each GPU (single_controller/ray/base.py, max_colocate_count), each
 # storage unit of TransferQueue takes one more.
 _CPUS_PER_WORKER = 3
@@ -66,10 +66,10 @@ def _cpu(config: DictConfig) -> Iterator[str]:
     if config.get("model_engine", "dp") != "dp":
         yield f"model_engine={config.model_engine} needs a GPU: write model_engine=dp."
     libraries = config.actor_rollout_ref.model.external_lib
-    if _CPU_ENGINE not in ([libraries] if isinstance(libraries, str) else libraries or []):
+    if _WORKER not in ([libraries] if isinstance(libraries, str) else libraries or []):
         yield (
             f"{_MODEL}.external_lib={libraries} leaves out the engine for hardware=cpu: "
-            f"write {_MODEL}.external_lib={_CPU_ENGINE}."
+            f"write {_MODEL}.external_lib={_WORKER}."
         )
     rollout = config.actor_rollout_ref.rollout
     for name in ("free_cache_engine", "enable_sleep_mode"):

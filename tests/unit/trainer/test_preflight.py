@@ -140,7 +140,7 @@ WRONG = {
     "cache engine": ({f"{ROLLOUT}.free_cache_engine": True}, "free_cache_engine=true", "free_cache_engine=false"),
     "FSDP1": ({f"{ACTOR}.strategy": "fsdp"}, f"{ACTOR}.strategy=fsdp needs a GPU", f"{ACTOR}.strategy=fsdp2"),
     "fp16": ({f"{ROLLOUT}.dtype": "float16"}, f"{ROLLOUT}.dtype=float16", f"{ROLLOUT}.dtype=float32"),
-    "engine": ({f"{MODEL}.external_lib": None}, f"{MODEL}.external_lib=None", "gmpo_verl.cpu.engine"),
+    "engine": ({f"{MODEL}.external_lib": None}, f"{MODEL}.external_lib=None", "gmpo_verl.worker"),
     "flash": (
         {f"{MODEL}.override_config.attn_implementation": "flash_attention_2"},
         "attn_implementation=flash_attention_2",
