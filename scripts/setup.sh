@@ -53,7 +53,7 @@ install_torch_cpu() { # $1: the pinned requirement
 
 install_cpu() {
     install_torch_cpu "$(pin torch cpu)"
-    $VENV/bin/pip install --quiet --editable ".[cpu,dev]"
+    $VENV/bin/pip install --quiet --constraint scripts/constraints-cpu.txt --editable ".[cpu,dev]"
     # CUDA builds that other packages bring along and that fail to import beside torch+cpu.
     $VENV/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec 2>/dev/null || true
 }
@@ -72,7 +72,7 @@ pin() { # the requirement for package $1 in extra $2 of setup.py, the one place 
 main() {
     stack=$(stack)
     local fingerprint
-    fingerprint="$stack $(cat setup.py "$0" | sha256sum)"
+    fingerprint="$stack $(cat setup.py "$0" scripts/constraints-cpu.txt | sha256sum)"
     if [[ -x $VENV/bin/python && -f $STAMP && $(cat "$STAMP") == "$fingerprint" ]]; then
         return
     fi
