@@ -29,7 +29,7 @@ def install() -> None:
 
     for side in (transfer.BucketedWeightSender, transfer.BucketedWeightReceiver):
         if not getattr(side.__init__, "own_socket", False):
-            side.__init__ = _with_own_handle(side.__init__)
+            side.__init__ = _with_own_handle(side.__init__)  # type: ignore[method-assign]
 
 
 def install_in_vllm() -> None:

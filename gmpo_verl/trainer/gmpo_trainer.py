@@ -29,8 +29,8 @@ class GMPOTrainer(PPOTrainerSync):
     def trainer_mode(self, _: str) -> None:
         pass
 
-    @property
-    def logger(self) -> MetricsLog:  # type: ignore[override]  # stands in for verl's Tracking
+    @property  # type: ignore[override]  # stands in for verl's Tracking
+    def logger(self) -> MetricsLog:
         return self._logger
 
     @logger.setter

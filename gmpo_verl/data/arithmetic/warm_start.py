@@ -103,7 +103,7 @@ def encode(
     width = settings.prompt_tokens + settings.response_tokens
     table = np.full(128, -1, dtype=np.int64)
     for symbol in "0123456789+=}\n":
-        (table[ord(symbol)],) = tokenizer.convert_tokens_to_ids(tokenizer.tokenize(symbol))
+        (table[ord(symbol)],) = tokenizer.encode(symbol, add_special_tokens=False)
     table[ord(box)] = tokenizer.convert_tokens_to_ids(BOX_OPEN)
     table[ord(end)], table[ord(pad)] = tokenizer.eos_token_id, tokenizer.pad_token_id
     symbols = "".join((text.replace(BOX_OPEN, box) + end).ljust(width, pad) for text in texts)
