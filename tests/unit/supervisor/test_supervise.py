@@ -63,7 +63,13 @@ class Fake:
 
     @property
     def _options(self) -> dict:
-        return {"env": self.environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return {"env": self.environment, "preexec_fn": _as_from_a_terminal, **streams}
+
+
+def _as_from_a_terminal() -> None:
+    """These tests may themselves run under nohup, which lets everything below ignore SIGHUP."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
@@ -171,6 +177,17 @@ def test_a_signal_stops_and_cleans_everything(fake: Fake, number: int, code: int
     finally:
         others.close()
         others.unlink()
+
+
+def test_a_run_under_nohup_survives_its_terminal(fake: Fake) -> None:
+    process = fake.start("hold everything", "obedient", prefix=("nohup",))
+    fake.wait_until_ready()
+    process.send_signal(signal.SIGHUP)
+    time.sleep(2)
+    assert process.poll() is None
+    process.terminate()
+    process.communicate(timeout=LIMIT)
+    assert process.returncode == 143
 
 
 def test_a_second_interrupt_skips_the_grace_and_still_cleans(fake: Fake) -> None:
