@@ -7,36 +7,13 @@ import pyarrow.parquet as parquet
 import pytest
 from omegaconf import OmegaConf
 
-from gmpo_verl.config.compose import compose
 from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
-from gmpo_verl.trainer.preflight import check, resources
+from gmpo_verl.trainer.preflight import check
 
 MODEL = "actor_rollout_ref.model.path"
 
 
-# Sizes that the expectations below count with, whatever the recipe says.
-SIZES = [
-    "data.train_batch_size=32",
-    "data.max_prompt_length=32",
-    "data.max_response_length=8",
-    "actor_rollout_ref.actor.ppo_mini_batch_size=8",
-    "actor_rollout_ref.rollout.n=8",
-    "actor_rollout_ref.rollout.val_kwargs.n=4",
-    "trainer.total_training_steps=70",
-    "trainer.total_epochs=30",
-]
-
-
-@pytest.fixture(autouse=True)
-def roomy(monkeypatch):
-    """What else runs on the machine does not decide."""
-    monkeypatch.setattr(resources, "free_memory", lambda: 64e9)
-    monkeypatch.setattr(resources, "free_disk", lambda folder: 64e9)
-
-
-@pytest.fixture(scope="module")
-def composed():
-    return compose(SIZES)
+pytestmark = pytest.mark.usefixtures("roomy")
 
 
 @pytest.fixture
