@@ -98,16 +98,18 @@ def _columns(config: DictConfig, key: str, name: str, rows: Rows) -> Iterator[st
     ):
         if column not in rows.columns:
             close = nearest(column, rows.columns)
-            hint = f"write {option}={one_of(close)}" if close else f"it has {', '.join(rows.columns)}"
-            yield (
-                f"{key}={name} has no column {column}: {hint}, or make the file with python -m gmpo_verl.prepare_data."
+            hint = (
+                f"write {option}={one_of(close)}"
+                if close
+                else f"it has {', '.join(rows.columns)}; write {option}=COLUMN with one of these"
             )
+            yield f"{key}={name} has no column {column}: {hint}."
     for row in rows.first:
         truth = row.get("reward_model")
         if not isinstance(truth, dict) or truth.get("ground_truth") in (None, "", []):
             yield (
                 f"{key}={name} has a row without reward_model.ground_truth, which the reward compares with: "
-                "make the file with python -m gmpo_verl.prepare_data."
+                "write each problem's answer there, or leave the problem out."
             )
             break
     if config.data.prompt_key in rows.columns:
@@ -116,7 +118,7 @@ def _columns(config: DictConfig, key: str, name: str, rows: Rows) -> Iterator[st
                 yield (
                     f"{key}={name} has a {config.data.prompt_key} that is not a list of messages with role and "
                     "content: "
-                    "make the file with python -m gmpo_verl.prepare_data."
+                    'write it as [{"role": "user", "content": PROBLEM}].'
                 )
                 break
 
