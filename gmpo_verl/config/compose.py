@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gmpo_verl.config.hydra_flags import Arguments, print_with_hydra, split_arguments
 from gmpo_verl.config.nearest import nearest, nearest_keys, one_of, suggestion
+from gmpo_verl.config.plain import by_dotted_key
 from gmpo_verl.errors import UserError
 
 CONFIG_DIR = Path(__file__).resolve().parent
@@ -190,16 +191,7 @@ def _names_a_group(override: Override) -> bool:
 
 def all_keys(config: DictConfig) -> dict[str, object]:
     """Every dotted key of a configuration with its value, folders of keys included, interpolations unresolved."""
-    found: dict[str, object] = {}
-
-    def walk(node: object, prefix: str) -> None:
-        if isinstance(node, dict):
-            for name, child in node.items():
-                found[f"{prefix}{name}"] = child
-                walk(child, f"{prefix}{name}.")
-
-    walk(OmegaConf.to_container(config, resolve=False), "")
-    return found
+    return by_dotted_key(OmegaConf.to_container(config, resolve=False))
 
 
 def _first_line(error: BaseException) -> str:

@@ -11,8 +11,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gmpo_verl.supervisor.temp_dir import TEMP_DIR
+
 SHARED = "ipc:///tmp/rl-colocate-zmq-"
-TEMP_DIR = "GMPO_TEMP_DIR"
 
 
 def own_handle(handle: str) -> str:

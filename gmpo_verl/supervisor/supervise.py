@@ -23,9 +23,8 @@ from gmpo_verl.supervisor.roles import RoleWatch
 from gmpo_verl.supervisor.shared_memory import SharedMemoryWatch
 from gmpo_verl.supervisor.signals import StopSignals
 from gmpo_verl.supervisor.status import STATUS_FD, DriverStatus, StatusPipe
-from gmpo_verl.supervisor.temp_dir import keep_ray_logs, make_temp_dir, parent_of_temp_dirs, remove_temp_dir
+from gmpo_verl.supervisor.temp_dir import TEMP_DIR, keep_ray_logs, make_temp_dir, parent_of_temp_dirs, remove_temp_dir
 
-TEMP_DIR = "GMPO_TEMP_DIR"
 DRIVER = (sys.executable, "-m", "gmpo_verl.trainer.driver")
 
 _POLL_SECONDS = 0.5

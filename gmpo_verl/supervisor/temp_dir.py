@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+TEMP_DIR = "GMPO_TEMP_DIR"  # names the folder to every process of the run
 PREFIX = "gmpo-"
 # A Unix socket's path has at most 107 bytes; Ray adds /ray/session_<40 characters>/sockets/plasma_store to ours.
 _LONGEST_PARENT = 24

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-TEMP_DIR = "GMPO_TEMP_DIR"
+from gmpo_verl.supervisor.temp_dir import TEMP_DIR
+
 ADDRESS_OPTION = "ray_kwargs.ray_init.address"
 
 

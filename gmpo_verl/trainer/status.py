@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-PIPE_VARIABLE = "GMPO_STATUS_FD"
+from gmpo_verl.supervisor.status import STATUS_FD as PIPE_VARIABLE
+
 EVENTS_FILE = Path("logs") / "events.jsonl"
 
 _pipe: int | None = None

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from gmpo_verl.config.plain import plain
+from gmpo_verl.config.plain import by_dotted_key, plain
 
 _ACTOR, _ROLLOUT, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.rollout", "actor_rollout_ref.ref"
 
@@ -100,16 +100,7 @@ def verl_keys() -> frozenset[str]:
 
 def flatten(config: DictConfig) -> dict[str, Any]:
     """Every dotted key with its resolved value, folders of keys included."""
-    found: dict[str, Any] = {}
-
-    def walk(node: Any, prefix: str) -> None:
-        if isinstance(node, dict):
-            for name, child in node.items():
-                found[f"{prefix}{name}"] = child
-                walk(child, f"{prefix}{name}.")
-
-    walk(plain(config), "")
-    return found
+    return by_dotted_key(plain(config))
 
 
 def missing_keys(given: dict[str, Any]) -> Iterator[str]:
