@@ -4,7 +4,9 @@ from typing import Any
 
 import torch
 
-from gmpo_verl.algorithms.power_mean import mean_log_ratio, response_losses
+from gmpo_verl.algorithms.annealing import annealed
+from gmpo_verl.algorithms.loss_metrics import binding_clips
+from gmpo_verl.algorithms.power_mean import Objective, masked_log_ratio, response_losses
 
 PAPER_CLIP = 0.4  # log space: ratios in (e^-0.4, e^0.4) = (0.670, 1.492)
 
@@ -26,52 +28,72 @@ def gmpo_policy_loss(
 
     Args:
         old_log_prob, log_prob, advantages: [B, T]; the advantage is one number a response.
-        response_mask: [B, T], 1 or True on response tokens.
-        loss_agg_mode: verl passes its setting; the objective defines its own mean (over tokens in log space, then over
-            responses), which preflight holds the setting to.
-        config: verl's ActorConfig. The window is `clip_ratio_low`, `clip_ratio_high`, in LOG space;
-            `policy_loss.mean_exponent` is 0 (GMPO) where missing. There is no dual clip.
-        rollout_is_weights: [B, T] or None; enters as the geometric mean of a response's token weights.
+        response_mask: [B, T], 1 or True on response tokens. |o| is their number: tokens that rejection sampling
+            (`algorithm.rollout_correction.rollout_rs`) takes out of the mask no longer count in it, and a response
+            that loses all of them is empty, adds zero, and still counts as a response.
+        loss_agg_mode: `seq-mean-token-sum-norm` weights each response by |o| / loss_scale_factor (Dr.GRPO). Any other
+            mode is the objective's own mean over responses; preflight asks for its name, `seq-mean-token-mean`.
+        config: verl's ActorConfig. The window is `clip_ratio_low`, `clip_ratio_high`, in LOG space; the options of
+            the family are those of `GMPOPolicyLossConfig` under `policy_loss`, the paper's where missing. There is no
+            dual clip.
+        rollout_is_weights: [B, T] or None. A response's loss is multiplied by the geometric mean of its tokens'
+            weights: a sequence weight, the same on every token, enters as it is, and one weight of zero makes zero.
+
+    Returns:
+        The loss, and verl's metrics `actor/pg_clipfrac` (tokens whose clip binds, on either side) and `actor/ppo_kl`
+        over the tokens at hand.
 
     Raises:
-        ValueError: the advantage varies within a response.
+        ValueError: the advantage varies within a response; or an option contradicts another.
     """
     mask = response_mask.bool()
     advantages_B = one_advantage_per_response(advantages, mask)
-    clip_low, clip_high = clip_window(config)
-    log_ratio_B = mean_log_ratio(
-        log_prob,
-        old_log_prob,
-        mask,
-        advantages_B,
-        clip_low=clip_low,
-        clip_high=clip_high,
-        mean_exponent=float(_option(config, "mean_exponent", 0.0)),
-    )
-    losses_B = response_losses(log_ratio_B, advantages_B, mask)
+    objective = objective_of(config)
+    losses_B = response_losses(log_prob, old_log_prob, mask, advantages_B, objective)
+    if loss_agg_mode == "seq-mean-token-sum-norm":
+        losses_B = losses_B * (mask.sum(-1) / scale_factor(config))
     if rollout_is_weights is not None:
         losses_B = losses_B * geometric_mean_weight(rollout_is_weights, mask)
     loss = losses_B.sum() / global_responses(config, mask)
-    return loss, _metrics(log_prob.detach(), old_log_prob, mask, advantages_B, clip_low, clip_high)
+    return loss, _metrics(log_prob.detach(), old_log_prob, mask, advantages_B, objective)
 
 
 def one_advantage_per_response(advantages: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """[B, T] -> [B]. Raises ValueError where it varies over a response's tokens: the objective is not defined there."""
-    advantages = torch.where(mask, advantages, 0.0)
-    advantages_B = torch.where(advantages.amax(-1) > 0, advantages.amax(-1), advantages.amin(-1))
-    if not torch.equal(torch.where(mask, advantages_B.unsqueeze(-1), 0.0), advantages):
+    """[B, T] -> [B], zero for an empty response.
+
+    Raises ValueError where it varies over a response's tokens: the objective is not defined there.
+    """
+    first_token_B1 = mask.byte().argmax(-1, keepdim=True)
+    advantages_B1 = torch.where(mask.any(-1, keepdim=True), advantages.gather(-1, first_token_B1), 0.0)
+    # Not `!=`: a NaN is no variation, it makes a loss that verl's own check of the gradient skips.
+    if (((advantages - advantages_B1).abs() > 0) & mask).any():
         raise ValueError(
             "the gmpo loss needs one advantage a response, but it varies within a response: set "
             "algorithm.adv_estimator to an outcome estimator (gmpo, grpo, rloo) instead of a token-level one"
         )
-    return advantages_B
+    return advantages_B1.squeeze(-1)
 
 
-def clip_window(config: Any) -> tuple[float, float]:
-    """(clip_low, clip_high) in LOG space: the paper's 0.4 where `config` is missing or leaves them null."""
-    low = getattr(config, "clip_ratio_low", None)
-    high = getattr(config, "clip_ratio_high", None)
-    return (PAPER_CLIP if low is None else float(low), PAPER_CLIP if high is None else float(high))
+def objective_of(config: Any) -> Objective:
+    """The member of the family that verl's ActorConfig asks for; the paper's value where it is silent.
+
+    Raises ValueError where `mean_exponent_end` is set and nobody says which round it is.
+    """
+    options = getattr(config, "policy_loss", None)
+    exponent = float(getattr(options, "mean_exponent", 0.0))
+    end = getattr(options, "mean_exponent_end", None)
+    if end is not None:
+        if options.current_round is None:
+            raise ValueError("policy_loss.mean_exponent_end needs the trainer that counts rounds: gmpo")
+        exponent = annealed(exponent, float(end), options.mean_exponent_rounds, options.current_round)
+    low, high = (getattr(config, f"clip_ratio_{side}", None) for side in ("low", "high"))
+    return Objective(
+        clip_low=PAPER_CLIP if low is None else float(low),
+        clip_high=PAPER_CLIP if high is None else float(high),
+        mean_exponent=exponent,
+        clip_level=getattr(options, "clip_level", "token"),
+        length_norm=getattr(options, "length_norm", True),
+    )
 
 
 def global_responses(config: Any, mask: torch.Tensor) -> float | torch.Tensor:
@@ -82,14 +104,21 @@ def global_responses(config: Any, mask: torch.Tensor) -> float | torch.Tensor:
     return info["global_batch_size"] / info.get("dp_size", 1)
 
 
+def scale_factor(config: Any) -> float:
+    """Dr.GRPO's constant. Raises ValueError where it is missing: verl would take the width of the padded batch."""
+    factor = getattr(config, "loss_scale_factor", None)
+    if factor is None:
+        raise ValueError(
+            "loss_agg_mode=seq-mean-token-sum-norm needs actor_rollout_ref.actor.loss_scale_factor: "
+            "write the maximum response length"
+        )
+    return float(factor)
+
+
 def geometric_mean_weight(weights: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """One rollout importance weight a response, [B]; a single weight of zero makes the response's weight zero."""
     log_weights = torch.where(mask, weights, 1.0).log()
     return (log_weights.sum(-1) / mask.sum(-1).clamp(min=1)).exp()
-
-
-def _option(config: Any, name: str, default: float) -> float:
-    return getattr(getattr(config, "policy_loss", None), name, default)
 
 
 def _metrics(
@@ -97,16 +126,13 @@ def _metrics(
     old_log_prob: torch.Tensor,
     mask: torch.Tensor,
     advantages_B: torch.Tensor,
-    clip_low: float,
-    clip_high: float,
+    objective: Objective,
 ) -> dict[str, float]:
-    """verl's names for a policy loss; fractions are over this micro-batch's response tokens, binding clips only."""
-    log_ratio = torch.where(mask, log_prob - old_log_prob, 0.0)
-    tokens = mask.sum().clamp(min=1)
-    clipped_high = (log_ratio > clip_high) & (advantages_B > 0).unsqueeze(-1)
-    clipped_low = (log_ratio < -clip_low) & (advantages_B < 0).unsqueeze(-1)
+    log_ratio = masked_log_ratio(log_prob, old_log_prob, mask)
+    length_B = mask.sum(-1)
+    clipped = sum(side.sum() for side in binding_clips(log_ratio, length_B, advantages_B, objective))
+    tokens = length_B.sum().clamp(min=1)
     return {
-        "actor/pg_clipfrac": (clipped_high.sum() / tokens).item(),
-        "actor/pg_clipfrac_lower": (clipped_low.sum() / tokens).item(),
+        "actor/pg_clipfrac": (clipped / tokens).item(),
         "actor/ppo_kl": (-log_ratio.sum() / tokens).item(),
     }

@@ -1,7 +1,9 @@
 """The clipped, masked power mean of importance ratios, in log space: GMPO and its family in one formula.
 
-Shapes: B responses, T tokens (padded). `log_ratio_BT` holds log rho_t = log_prob - old_log_prob.
+Shapes: B responses, T tokens (padded). `log_ratio_BT` holds log rho_t = log_prob - old_log_prob, zero on padding.
 """
+
+from dataclasses import dataclass
 
 import torch
 
@@ -11,26 +13,88 @@ import torch
 MAX_ABS_MEAN_LOG_RATIO = 20.0
 
 
-def clip_log_ratio(
-    log_ratio: torch.Tensor, advantages: torch.Tensor, clip_low: float, clip_high: float
-) -> torch.Tensor:
-    """Clip log ratios on the one side where the objective would profit, as PPO does.
-
-    A > 0 binds only from above, A < 0 only from below: min(rho A, clip(rho) A) in log space (paper, eq. 4).
+@dataclass(frozen=True)
+class Objective:
+    """One member of the family; the defaults are GMPO (paper, section 3).
 
     Args:
-        log_ratio: log rho, any shape that broadcasts with `advantages`.
-        advantages: their signs decide the side; zero advantages are left alone.
-        clip_low, clip_high: the window [-clip_low, clip_high], in LOG space, both >= 0.
+        clip_low, clip_high: the window [-clip_low, clip_high] of log ratios, in LOG space, both >= 0.
+        mean_exponent: p of the power mean over a response's tokens: 1 arithmetic (GRPO), 0 geometric, -1 harmonic.
+        clip_level: what is held to the window: every token's log ratio, the sum over a sequence (table 4), or none.
+        length_norm: whether the geometric mean takes the root of |o| tokens, or is their product (table 4).
+
+    Raises:
+        ValueError: the sequence clip, or no length norm, with an exponent other than 0, where they are not defined.
     """
-    clipped_above = torch.where(advantages > 0, log_ratio.clamp(max=clip_high), log_ratio)
-    return torch.where(advantages < 0, clipped_above.clamp(min=-clip_low), clipped_above)
+
+    clip_low: float = 0.4
+    clip_high: float = 0.4
+    mean_exponent: float = 0.0
+    clip_level: str = "token"
+    length_norm: bool = True
+
+    def __post_init__(self) -> None:
+        if self.clip_level not in ("token", "sequence", "none"):
+            raise ValueError(f"clip_level={self.clip_level} is not one of token, sequence, none")
+        if self.mean_exponent != 0.0 and (self.clip_level == "sequence" or not self.length_norm):
+            raise ValueError("clip_level=sequence and length_norm=false are defined for mean_exponent=0 alone")
+
+
+def response_losses(
+    log_probs_BT: torch.Tensor,
+    old_log_probs_BT: torch.Tensor,
+    mask_BT: torch.Tensor,
+    advantages_B: torch.Tensor,
+    objective: Objective,
+) -> torch.Tensor:
+    """-A * ratio of each response, [B]; exactly zero for an empty one. Computed in float32 or better.
+
+    Padding may hold anything, NaN and inf included.
+    """
+    log_ratio_BT = masked_log_ratio(log_probs_BT, old_log_probs_BT, mask_BT)
+    mean_B = mean_log_ratio(log_ratio_BT, mask_BT, advantages_B, objective)
+    ratio_B = mean_B.clamp(-MAX_ABS_MEAN_LOG_RATIO, MAX_ABS_MEAN_LOG_RATIO).exp()
+    return torch.where(mask_BT.any(-1), -advantages_B * ratio_B, 0.0)
+
+
+def masked_log_ratio(log_probs_BT: torch.Tensor, old_log_probs_BT: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
+    """log rho of every response token, zero on padding, in float32 or better."""
+    dtype = torch.promote_types(log_probs_BT.dtype, torch.float32)
+    return torch.where(mask_BT, log_probs_BT.to(dtype) - old_log_probs_BT.to(dtype), 0.0)
+
+
+def mean_log_ratio(
+    log_ratio_BT: torch.Tensor, mask_BT: torch.Tensor, advantages_B: torch.Tensor, objective: Objective
+) -> torch.Tensor:
+    """log of each response's ratio, [B] in log space: the one-sided clip, then the mean (paper, eq. 4)."""
+    if objective.clip_level == "token":
+        log_ratio_BT = clip_log_ratio(log_ratio_BT, advantages_B.unsqueeze(-1), objective)
+    if objective.mean_exponent != 0.0:
+        return log_power_mean(log_ratio_BT, mask_BT, objective.mean_exponent)
+    sum_B = log_ratio_BT.sum(-1)
+    if objective.clip_level == "sequence":
+        sum_B = clip_log_ratio(sum_B, advantages_B, objective)
+    return sum_B / mask_BT.sum(-1).clamp(min=1) if objective.length_norm else sum_B
+
+
+def clip_log_ratio(log_ratio: torch.Tensor, advantages: torch.Tensor, objective: Objective) -> torch.Tensor:
+    """min(rho A, clip(rho) A) in log space: binds on the one side where the objective would profit, as in PPO."""
+    return log_ratio.clamp(*one_sided_window(advantages, objective, log_ratio.dtype))
+
+
+def one_sided_window(
+    advantages: torch.Tensor, objective: Objective, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Bounds of log rho, in LOG space: below for A < 0, above for A > 0; infinite where there is none."""
+    low = torch.full_like(advantages, -torch.inf, dtype=dtype).masked_fill(advantages < 0, -objective.clip_low)
+    high = torch.full_like(advantages, torch.inf, dtype=dtype).masked_fill(advantages > 0, objective.clip_high)
+    return low, high
 
 
 def log_power_mean(log_x_BT: torch.Tensor, mask_BT: torch.Tensor, exponent: float) -> torch.Tensor:
     """log M_p of exp(log_x) over each row's unmasked tokens, [B]; p = 1 arithmetic, 0 geometric, -1 harmonic.
 
-    An empty row gives 0.
+    An empty row gives 0; padding of `log_x` may hold anything finite.
 
     log M_p = (logsumexp(p x) - log n) / p, written as (s + log1p(mean(expm1(p x - s)))) / p with s = max(p x), which
     neither overflows for large p x nor cancels for p near 0, where it goes over into the mean of x.
@@ -44,29 +108,3 @@ def log_power_mean(log_x_BT: torch.Tensor, mask_BT: torch.Tensor, exponent: floa
     shift_B1 = torch.where(mask_BT.any(-1, keepdim=True), shift_B1, 0.0)
     excess_BT = torch.expm1(torch.where(mask_BT, scaled_BT - shift_B1, 0.0))
     return (shift_B1.squeeze(-1) + torch.log1p(excess_BT.sum(-1) / count_B)) / exponent
-
-
-def mean_log_ratio(
-    log_probs_BT: torch.Tensor,
-    old_log_probs_BT: torch.Tensor,
-    mask_BT: torch.Tensor,
-    advantages_B: torch.Tensor,
-    *,
-    clip_low: float,
-    clip_high: float,
-    mean_exponent: float = 0.0,
-) -> torch.Tensor:
-    """log of each response's ratio, [B] in log space: one-sided clip of every token, then the mean over |o| tokens.
-
-    Padding may hold anything, NaN and inf included. Computed in float32 or better. Paper, section 3.1 (exponent 0).
-    """
-    dtype = torch.promote_types(log_probs_BT.dtype, torch.float32)
-    log_ratio_BT = torch.where(mask_BT, log_probs_BT.to(dtype) - old_log_probs_BT.to(dtype), 0.0)
-    clipped_BT = clip_log_ratio(log_ratio_BT, advantages_B.unsqueeze(-1), clip_low, clip_high)
-    return log_power_mean(clipped_BT, mask_BT, mean_exponent)
-
-
-def response_losses(mean_log_ratio_B: torch.Tensor, advantages_B: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
-    """-A * ratio of each response, [B] in ratio space; exactly zero for an empty response."""
-    ratio_B = mean_log_ratio_B.clamp(-MAX_ABS_MEAN_LOG_RATIO, MAX_ABS_MEAN_LOG_RATIO).exp()
-    return torch.where(mask_BT.any(-1), -advantages_B * ratio_B, 0.0)

@@ -1,25 +1,39 @@
-"""The trainer `gmpo`: verl's synchronous trainer with its guards and its metrics file."""
+"""The trainer `gmpo`: verl's synchronous trainer with its guards, exact loss metrics, and its metrics file."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 import transfer_queue as tq
+from tensordict import TensorDict
+from verl.trainer.distillation import is_distillation_enabled
+from verl.trainer.ppo.core_algos import agg_loss
 from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
+from verl.utils.config import omega_conf_to_dataclass
 
+from gmpo_verl.algorithms.annealing import annealed
+from gmpo_verl.algorithms.loss_metrics import kl_to_reference, update_metrics
+from gmpo_verl.trainer.actor_loss import ROUND, ROW, actor_loss
 from gmpo_verl.trainer.guards import NonFiniteGuard, check_rollout_weights
 from gmpo_verl.trainer.metrics_log import MetricsLog
 from gmpo_verl.trainer.reward_metrics import ACCURACY, reward_fractions, validation_means
 from gmpo_verl.trainer.status import notify_from_worker
+from gmpo_verl.trainer.update_statistics import UpdateStatistics, columns
+
+_MEAN_ENTROPY = "seq-mean-token-mean"  # actor/entropy: nats a token, the mean over responses
 
 
 @register_trainer("gmpo")
 class GMPOTrainer(PPOTrainerSync):
-    """PPOTrainerSync, stopped when its rollouts or its gradients cannot be trusted."""
+    """PPOTrainerSync, stopped when its rollouts or its gradients cannot be trusted, that says what its updates did."""
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
+        self.use_reference_policy = self.use_reference_policy or config.trainer.kl_to_ref
         self._non_finite = NonFiniteGuard()
+        self._updates = UpdateStatistics()
 
     @property
     def trainer_mode(self) -> str:
@@ -37,10 +51,67 @@ class GMPOTrainer(PPOTrainerSync):
     def logger(self, tracking: Any) -> None:
         self._logger = MetricsLog(tracking, Path(self.config.run_dir) / "metrics.jsonl")
 
+    def _init_resource_pool_mgr(self) -> None:
+        # verl plans a reference model only for a KL term; the option is put back before a worker reads it.
+        actor = self.config.actor_rollout_ref.actor
+        has_kl_loss = actor.use_kl_loss
+        actor.use_kl_loss = has_kl_loss or self.config.trainer.kl_to_ref
+        super()._init_resource_pool_mgr()
+        actor.use_kl_loss = has_kl_loss
+
+    def on_init_end(self) -> None:
+        super().on_init_end()
+        if is_distillation_enabled(self.config.get("distillation")):
+            return  # its loss is another function of verl's, which stays
+        actor = omega_conf_to_dataclass(self.config.actor_rollout_ref.actor)
+        self.actor_rollout_wg.set_loss_fn(partial(actor_loss, config=actor))
+        self.actor_rollout_wg.update_actor = self._updates.kept_from(self.actor_rollout_wg.update_actor)
+
+    def _compute_old_log_prob(self, batch: Any, metrics: dict[str, Any]) -> Any:
+        batch = super()._compute_old_log_prob(batch, metrics)
+        if "actor/entropy" in metrics and self.config.actor_rollout_ref.actor.loss_agg_mode != _MEAN_ENTROPY:
+            # verl aggregates the entropy as the loss, and Dr.GRPO's sum would make it another quantity.
+            data = self._padded(batch, "entropy", "response_mask")
+            metrics["actor/entropy"] = agg_loss(data["entropy"], data["response_mask"], _MEAN_ENTROPY).item()
+        return batch
+
+    def _compute_ref_log_prob(self, batch: Any, metrics: dict[str, Any]) -> Any:
+        batch = super()._compute_ref_log_prob(batch, metrics)
+        if self.config.trainer.kl_to_ref:
+            data = self._padded(batch, "old_log_probs", "ref_log_prob", "response_mask")
+            metrics["gmpo/kl_to_ref"] = kl_to_reference(
+                data["old_log_probs"], data["ref_log_prob"], data["response_mask"].bool()
+            )
+        return batch
+
     def _update_actor(self, batch: Any, metrics: dict[str, Any]) -> Any:
+        rows = TensorDict({ROW: torch.arange(len(batch))}, batch_size=len(batch))
+        batch = tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=rows)
+        batch.extra_info[ROUND] = self.global_steps
         batch = super()._update_actor(batch, metrics)
+        metrics |= update_metrics(self._updates.by_name)
+        loss = self.config.actor_rollout_ref.actor.policy_loss
+        if loss.get("mean_exponent_end") is not None:
+            metrics["gmpo/mean_exponent"] = annealed(
+                loss.mean_exponent, loss.mean_exponent_end, loss.mean_exponent_rounds, self.global_steps
+            )
         self._non_finite.check(metrics, self.global_steps, self._warn)
         return batch
+
+    def _dump_generations(
+        self,
+        inputs: list[str],
+        outputs: list[str],
+        gts: list[Any],
+        scores: list[float],
+        reward_extra_infos_dict: dict[str, list[Any]],
+        dump_path: str,
+    ) -> None:
+        """A training response's row also says what its last update did to it (`response_statistics`)."""
+        if dump_path == self.config.trainer.rollout_data_dir:
+            updates = self._updates.by_response
+            reward_extra_infos_dict |= columns([updates.get(key, {}) for key in reward_extra_infos_dict["uid"]])
+        super()._dump_generations(inputs, outputs, gts, scores, reward_extra_infos_dict, dump_path)
 
     def _compute_metrics(self, batch: Any, metrics: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super()._compute_metrics(batch, metrics, *args, **kwargs)
@@ -65,6 +136,10 @@ class GMPOTrainer(PPOTrainerSync):
         table = accuracy or {"reward": reward_extra_infos_dict["reward"]}
         metrics = super()._val_metrics_update(data_sources, sample_uids, table, *args, **kwargs)
         return metrics | validation_means(data_sources, reward_extra_infos_dict)
+
+    def _padded(self, batch: Any, *fields: str) -> TensorDict:
+        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=list(fields))
+        return data.to_padded_tensor()
 
     def _warn(self, message: str) -> None:
         notify_from_worker(self.config.run_dir, "warning", message=message)

@@ -1,11 +1,10 @@
-"""Options of the objective that contradict each other, or that something else makes void."""
+"""Options of the algorithm around the loss that contradict each other, or that something else makes void."""
 
 from collections.abc import Iterator
 
 from omegaconf import DictConfig
 
 from gmpo_verl.trainer.preflight.batches import needs_reference
-from gmpo_verl.trainer.preflight.names import LOSS_AGG_MODES
 
 _ACTOR, _ROLLOUT = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
 _GROUP_ESTIMATORS = (
@@ -20,21 +19,14 @@ _GROUP_ESTIMATORS = (
     "rloo_vectorized",
     "reinforce_plus_plus_baseline",
 )
-# Their advantages vary over a response's tokens, for which the objective is not defined.
-_TOKEN_ESTIMATORS = ("gae", "optimal_token_baseline", "tir_optimal_token_baseline")
-# verl's defaults of options that the gmpo loss does not read.
-_CLIP_RATIO_C, _KL_LOSS_COEF = 3.0, 0.001
-_PAPER_CLIP = 0.4
+_KL_LOSS_COEF = 0.001  # verl's default
 
 
 def check(config: DictConfig) -> Iterator[str]:
     yield from _groups(config)
     yield from _critic(config)
-    if config.actor_rollout_ref.actor.policy_loss.loss_mode == "gmpo":
-        yield from _gmpo_loss(config)
-    else:
-        yield from _other_loss(config)
     yield from _kl(config)
+    yield from _rollout_correction(config)
 
 
 def _groups(config: DictConfig) -> Iterator[str]:
@@ -62,56 +54,6 @@ def _critic(config: DictConfig) -> Iterator[str]:
         )
 
 
-def _gmpo_loss(config: DictConfig) -> Iterator[str]:
-    actor, estimator = config.actor_rollout_ref.actor, config.algorithm.adv_estimator
-    if estimator in _TOKEN_ESTIMATORS:
-        yield (
-            f"algorithm.adv_estimator={estimator} varies within a response, which the gmpo loss is not defined for: "
-            "write algorithm.adv_estimator=gmpo."
-        )
-    if actor.loss_agg_mode != "seq-mean-token-mean" and actor.loss_agg_mode in LOSS_AGG_MODES:
-        yield (
-            f"{_ACTOR}.loss_agg_mode={actor.loss_agg_mode} contradicts the gmpo loss, which has its own mean: "
-            f"write {_ACTOR}.loss_agg_mode=seq-mean-token-mean."
-        )
-    if actor.loss_scale_factor is not None:
-        yield (
-            f"{_ACTOR}.loss_scale_factor={actor.loss_scale_factor} has no effect on the gmpo loss: "
-            f"write {_ACTOR}.loss_scale_factor=null."
-        )
-    if actor.clip_ratio_c != _CLIP_RATIO_C:
-        yield (
-            f"{_ACTOR}.clip_ratio_c={actor.clip_ratio_c} has no effect, the gmpo loss has no dual clip: "
-            f"write {_ACTOR}.clip_ratio_c={_CLIP_RATIO_C}."
-        )
-    for name in ("clip_ratio_low", "clip_ratio_high"):
-        if actor[name] is not None and actor[name] < 0:
-            yield (
-                f"{_ACTOR}.{name}={actor[name]} is negative: "
-                "write a bound in LOG space of at least 0, as the paper's 0.4."
-            )
-    if actor.clip_ratio not in (_PAPER_CLIP, actor.clip_ratio_low, actor.clip_ratio_high):
-        yield (
-            f"{_ACTOR}.clip_ratio={actor.clip_ratio} has no effect on the gmpo loss: "
-            f"write {_ACTOR}.clip_ratio_low and {_ACTOR}.clip_ratio_high, in LOG space."
-        )
-
-
-def _other_loss(config: DictConfig) -> Iterator[str]:
-    loss = config.actor_rollout_ref.actor.policy_loss
-    if loss.get("mean_exponent", 0.0) != 0.0:
-        key = f"{_ACTOR}.policy_loss"
-        yield (
-            f"{key}.mean_exponent={loss.mean_exponent} has no effect with {key}.loss_mode={loss.loss_mode}: "
-            f"write {key}.loss_mode=gmpo, or algorithm=gmpo with this loss_mode."
-        )
-    if loss.loss_mode == "dro" and not (loss.dro_beta and loss.dro_beta > 0):
-        yield (
-            f"{_ACTOR}.policy_loss.loss_mode=dro needs a penalty: "
-            f"write {_ACTOR}.policy_loss.dro_beta=0.1 or another above 0."
-        )
-
-
 def _kl(config: DictConfig) -> Iterator[str]:
     actor = config.actor_rollout_ref.actor
     if config.algorithm.use_kl_in_reward and actor.use_kl_loss:
@@ -128,11 +70,27 @@ def _kl(config: DictConfig) -> Iterator[str]:
     control = config.algorithm.kl_ctrl
     if config.algorithm.use_kl_in_reward and control.type == "adaptive" and control.horizon <= 0:
         yield f"algorithm.kl_ctrl.horizon={control.horizon} is not possible: write a value above 0."
-    correction = config.algorithm.get("rollout_correction") or {}
-    if correction.get("bypass_mode") and not config.actor_rollout_ref.rollout.calculate_log_probs:
-        yield (
-            "algorithm.rollout_correction.bypass_mode=true needs the rollout's log-probabilities: "
-            f"write {_ROLLOUT}.calculate_log_probs=true."
-        )
     if needs_reference(config) and config.actor_rollout_ref.model.path is None:
         yield "actor_rollout_ref.model.path is not set although a reference model is asked for: write its folder."
+
+
+def _rollout_correction(config: DictConfig) -> Iterator[str]:
+    key, correction = "algorithm.rollout_correction", config.algorithm.get("rollout_correction") or {}
+    used = [name for name in ("rollout_is", "rollout_rs") if correction.get(name) is not None]
+    loss_mode, bypass = config.actor_rollout_ref.actor.policy_loss.loss_mode, bool(correction.get("bypass_mode"))
+    if (used or bypass) and not config.actor_rollout_ref.rollout.calculate_log_probs:
+        option = "bypass_mode=true" if bypass else f"{used[0]}={correction[used[0]]}"
+        yield (f"{key}.{option} needs the rollout's log-probabilities: write {_ROLLOUT}.calculate_log_probs=true.")
+    if loss_mode == "bypass_mode":
+        return
+    if bypass:
+        for name in used:
+            yield (
+                f"{key}.{name}={correction[name]} has no effect with {key}.bypass_mode=true, where the ratio is taken "
+                f"against the rollout itself: write {key}.{name}=null, or {key}.bypass_mode=false."
+            )
+    if correction.get("loss_type", "ppo_clip") != "ppo_clip":
+        yield (
+            f"{key}.loss_type={correction.loss_type} has no effect with {_ACTOR}.policy_loss.loss_mode={loss_mode}: "
+            f"write {key}.loss_type=ppo_clip."
+        )

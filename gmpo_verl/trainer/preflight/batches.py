@@ -35,7 +35,9 @@ def data_parallel_size(config: DictConfig) -> int:
 
 def needs_reference(config: DictConfig) -> bool:
     """Whether a reference model is run."""
-    return bool(config.algorithm.use_kl_in_reward or config.actor_rollout_ref.actor.use_kl_loss)
+    return bool(
+        config.algorithm.use_kl_in_reward or config.actor_rollout_ref.actor.use_kl_loss or config.trainer.kl_to_ref
+    )
 
 
 def _mini_batches(config: DictConfig) -> Iterator[str]:

@@ -25,8 +25,19 @@ def check(config: DictConfig) -> Iterator[str]:
             yield str(error)
     loss = config.actor_rollout_ref.actor.policy_loss
     yield from check_family_options(
-        loss.get("mean_exponent", 0.0), loss.get("clip_level", "token"), loss.get("length_norm", True)
+        loss.get("mean_exponent", 0.0),
+        loss.get("clip_level", "token"),
+        loss.get("length_norm", True),
+        loss.get("mean_exponent_end"),
+        loss.get("mean_exponent_rounds"),
     )
+    if not isinstance(config.trainer.kl_to_ref, bool):
+        yield f"trainer.kl_to_ref={config.trainer.kl_to_ref} is not possible: write true or false."
+    if config.trainer.kl_to_ref is True and config.trainer.v1.trainer_mode != "gmpo":
+        yield (
+            "trainer.kl_to_ref=true is measured by the trainer gmpo alone: write trainer.v1.trainer_mode=gmpo, "
+            "or trainer.kl_to_ref=false."
+        )
     yield from _embedded(config)
 
 

@@ -1,6 +1,7 @@
 """Our own options, validated."""
 
 import pickle
+import re
 
 import pytest
 
@@ -32,13 +33,28 @@ def test_the_family_takes_every_finite_exponent(exponent):
     assert check_family_options(exponent, "token", True) == []
 
 
-def test_every_impossible_option_of_the_family_is_named():
-    findings = check_family_options(float("nan"), "sequence", False)
-    assert [finding.partition("=")[0].rpartition(".")[2] for finding in findings] == [
-        "mean_exponent",
-        "clip_level",
-        "length_norm",
-    ]
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ((float("nan"), "tokens", "yes"), ["mean_exponent", "clip_level", "length_norm"]),
+        ((1.0, "sequence", False), ["clip_level", "length_norm"]),
+        ((0.0, "sequence", True, -2.0, 5), ["clip_level"]),
+        ((2.0, "token", True, -2.0, None), ["mean_exponent_end"]),
+        ((2.0, "token", True, None, 5), ["mean_exponent_rounds"]),
+        ((2.0, "token", True, -2.0, 1), ["mean_exponent_rounds"]),
+        ((2.0, "token", True, "low", 5), ["mean_exponent_end"]),
+    ],
+)
+def test_every_impossible_option_of_the_family_is_named(options, named):
+    findings = check_family_options(*options)
+    assert [re.split("[= ]", finding)[0].rpartition(".")[2] for finding in findings] == named
+
+
+@pytest.mark.parametrize(
+    "options", [(0, "sequence", False), (0.0, "none", True), (1.0, "none", True), (2.0, "token", True, -2.0, 40)]
+)
+def test_the_family_takes_what_its_members_need(options):
+    assert check_family_options(*options) == []
 
 
 def test_the_loss_options_are_a_policy_loss_config_that_survives_pickling():
@@ -49,4 +65,4 @@ def test_the_loss_options_are_a_policy_loss_config_that_survives_pickling():
     assert pickle.loads(pickle.dumps(config)) == config
     assert (GMPOPolicyLossConfig().mean_exponent, GMPOPolicyLossConfig().length_norm) == (0.0, True)
     with pytest.raises(UserError, match="clip_level=token"):
-        GMPOPolicyLossConfig(clip_level="none")
+        GMPOPolicyLossConfig(clip_level="sequence", mean_exponent=1.0)

