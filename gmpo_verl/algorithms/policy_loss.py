@@ -79,7 +79,7 @@ def objective_of(config: Any) -> Objective:
 
     Raises ValueError where `mean_exponent_end` is set and nobody says which round it is.
     """
-    options = getattr(config, "policy_loss", None)
+    options: Any = getattr(config, "policy_loss", None)
     exponent = float(getattr(options, "mean_exponent", 0.0))
     end = getattr(options, "mean_exponent_end", None)
     if end is not None:

@@ -63,9 +63,12 @@ class GMPOTrainer(PPOTrainerSync):
         super().on_init_end()
         if is_distillation_enabled(self.config.get("distillation")):
             return  # its loss is another function of verl's, which stays
+        self._send_loss()
+        self.actor_rollout_wg.update_actor = self._updates.kept_from(self.actor_rollout_wg.update_actor)
+
+    def _send_loss(self) -> None:
         actor = omega_conf_to_dataclass(self.config.actor_rollout_ref.actor)
         self.actor_rollout_wg.set_loss_fn(partial(actor_loss, config=actor))
-        self.actor_rollout_wg.update_actor = self._updates.kept_from(self.actor_rollout_wg.update_actor)
 
     def _compute_old_log_prob(self, batch: Any, metrics: dict[str, Any]) -> Any:
         batch = super()._compute_old_log_prob(batch, metrics)
