@@ -63,6 +63,8 @@ def one_advantage_per_response(advantages: torch.Tensor, mask: torch.Tensor) -> 
 
     Raises ValueError where it varies over a response's tokens: the objective is not defined there.
     """
+    if advantages.shape[-1] == 0:  # a micro-batch of empty responses
+        return advantages.sum(-1)
     first_token_B1 = mask.byte().argmax(-1, keepdim=True)
     advantages_B1 = torch.where(mask.any(-1, keepdim=True), advantages.gather(-1, first_token_B1), 0.0)
     # Not `!=`: a NaN is no variation, it makes a loss that verl's own check of the gradient skips.

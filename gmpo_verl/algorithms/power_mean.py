@@ -100,7 +100,7 @@ def log_power_mean(log_x_BT: torch.Tensor, mask_BT: torch.Tensor, exponent: floa
     neither overflows for large p x nor cancels for p near 0, where it goes over into the mean of x.
     """
     count_B = mask_BT.sum(-1).clamp(min=1)
-    if exponent == 0.0:
+    if exponent == 0.0 or log_x_BT.shape[-1] == 0:
         return torch.where(mask_BT, log_x_BT, 0.0).sum(-1) / count_B
     scaled_BT = exponent * log_x_BT
     # s cancels in value and in gradient alike, so it takes no part in autograd.

@@ -91,6 +91,6 @@ def _rollout_correction(config: DictConfig) -> Iterator[str]:
             )
     if correction.get("loss_type", "ppo_clip") != "ppo_clip":
         yield (
-            f"{key}.loss_type={correction.loss_type} has no effect with {_ACTOR}.policy_loss.loss_mode={loss_mode}: "
+            f"{key}.loss_type={correction['loss_type']} has no effect with {_ACTOR}.policy_loss.loss_mode={loss_mode}: "
             f"write {key}.loss_type=ppo_clip."
         )

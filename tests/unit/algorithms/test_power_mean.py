@@ -109,6 +109,13 @@ def test_an_empty_response_is_zero(objective):
 
 
 @members
+def test_a_micro_batch_without_any_token_is_zero(objective):
+    batch = {name: value[:, :0] if value.ndim == 2 else value for name, value in random_batch(6).items()}
+    loss, gradient = loss_and_gradient(batch, actor_config(objective))
+    assert loss == 0 and gradient.shape == (6, 0)
+
+
+@members
 def test_permuting_responses_permutes_gradients(objective):
     batch, order = random_batch(7), torch.tensor([3, 0, 5, 1, 4, 2])
     loss, gradient = loss_and_gradient(batch, actor_config(objective))
