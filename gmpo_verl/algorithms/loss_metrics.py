@@ -17,6 +17,7 @@ from gmpo_verl.algorithms.power_mean import (
     masked_log_ratio,
     mean_log_ratio,
     one_sided_window,
+    response_lengths,
 )
 
 
@@ -38,7 +39,7 @@ def response_statistics(
         `clipped_high`, `clipped_low` (tokens whose clip binds) and `clamped` (1 where the mean is beyond +-20).
     """
     log_ratio_BT = masked_log_ratio(log_probs_BT, old_log_probs_BT, mask_BT)
-    length_B = mask_BT.sum(-1)
+    length_B = response_lengths(mask_BT)
     filled_B = length_B > 0
     statistics = {
         "length": length_B,
@@ -71,7 +72,8 @@ def binding_clips(
     if objective.clip_level == "sequence":
         sum_B = log_ratio_BT.sum(-1)
         return length_B * (sum_B > high_B), length_B * (sum_B < low_B)
-    return (log_ratio_BT > high_B.unsqueeze(-1)).sum(-1), (log_ratio_BT < low_B.unsqueeze(-1)).sum(-1)
+    above_BT, below_BT = log_ratio_BT > high_B.unsqueeze(-1), log_ratio_BT < low_B.unsqueeze(-1)
+    return response_lengths(above_BT), response_lengths(below_BT)
 
 
 def update_metrics(statistics: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -6,7 +6,7 @@ import torch
 
 from gmpo_verl.algorithms.annealing import annealed
 from gmpo_verl.algorithms.loss_metrics import binding_clips
-from gmpo_verl.algorithms.power_mean import Objective, masked_log_ratio, response_losses
+from gmpo_verl.algorithms.power_mean import Objective, masked_log_ratio, response_lengths, response_losses
 
 PAPER_CLIP = 0.4  # log space: ratios in (e^-0.4, e^0.4) = (0.670, 1.492)
 
@@ -49,13 +49,14 @@ def gmpo_policy_loss(
     mask = response_mask.bool()
     advantages_B = one_advantage_per_response(advantages, mask)
     objective = objective_of(config)
-    losses_B = response_losses(log_prob, old_log_prob, mask, advantages_B, objective)
+    log_ratio = masked_log_ratio(log_prob, old_log_prob, mask)
+    losses_B = response_losses(log_ratio, mask, advantages_B, objective)
     if loss_agg_mode == "seq-mean-token-sum-norm":
-        losses_B = losses_B * (mask.sum(-1) / scale_factor(config))
+        losses_B = losses_B * (response_lengths(mask) / scale_factor(config))
     if rollout_is_weights is not None:
         losses_B = losses_B * geometric_mean_weight(rollout_is_weights, mask)
     loss = losses_B.sum() / global_responses(config, mask)
-    return loss, _metrics(log_prob.detach(), old_log_prob, mask, advantages_B, objective)
+    return loss, _metrics(log_ratio.detach(), response_lengths(mask), advantages_B, objective)
 
 
 def one_advantage_per_response(advantages: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -65,15 +66,15 @@ def one_advantage_per_response(advantages: torch.Tensor, mask: torch.Tensor) -> 
     """
     if advantages.shape[-1] == 0:  # a micro-batch of empty responses
         return advantages.sum(-1)
-    first_token_B1 = mask.byte().argmax(-1, keepdim=True)
-    advantages_B1 = torch.where(mask.any(-1, keepdim=True), advantages.gather(-1, first_token_B1), 0.0)
-    # Not `!=`: a NaN is no variation, it makes a loss that verl's own check of the gradient skips.
-    if (((advantages - advantages_B1).abs() > 0) & mask).any():
+    highest_B = torch.where(mask, advantages, -torch.inf).amax(-1)
+    lowest_B = torch.where(mask, advantages, torch.inf).amin(-1)
+    # A NaN is no variation: it makes a loss that verl's own check of the gradient skips.
+    if (highest_B > lowest_B).any():
         raise ValueError(
             "the gmpo loss needs one advantage a response, but it varies within a response: set "
             "algorithm.adv_estimator to an outcome estimator (gmpo, grpo, rloo) instead of a token-level one"
         )
-    return advantages_B1.squeeze(-1)
+    return torch.where(mask.any(-1), highest_B, 0.0)
 
 
 def objective_of(config: Any) -> Objective:
@@ -120,19 +121,13 @@ def scale_factor(config: Any) -> float:
 def geometric_mean_weight(weights: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """One rollout importance weight a response, [B]; a single weight of zero makes the response's weight zero."""
     log_weights = torch.where(mask, weights, 1.0).log()
-    return (log_weights.sum(-1) / mask.sum(-1).clamp(min=1)).exp()
+    return (log_weights.sum(-1) / response_lengths(mask).clamp(min=1)).exp()
 
 
 def _metrics(
-    log_prob: torch.Tensor,
-    old_log_prob: torch.Tensor,
-    mask: torch.Tensor,
-    advantages_B: torch.Tensor,
-    objective: Objective,
+    log_ratio: torch.Tensor, length_B: torch.Tensor, advantages_B: torch.Tensor, objective: Objective
 ) -> dict[str, float]:
-    log_ratio = masked_log_ratio(log_prob, old_log_prob, mask)
-    length_B = mask.sum(-1)
-    clipped = sum(side.sum() for side in binding_clips(log_ratio, length_B, advantages_B, objective))
+    clipped = sum(side_B.sum() for side_B in binding_clips(log_ratio, length_B, advantages_B, objective))
     tokens = length_B.sum().clamp(min=1)
     return {
         "actor/pg_clipfrac": (clipped / tokens).item(),

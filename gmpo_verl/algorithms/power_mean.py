@@ -41,26 +41,29 @@ class Objective:
 
 
 def response_losses(
-    log_probs_BT: torch.Tensor,
-    old_log_probs_BT: torch.Tensor,
-    mask_BT: torch.Tensor,
-    advantages_B: torch.Tensor,
-    objective: Objective,
+    log_ratio_BT: torch.Tensor, mask_BT: torch.Tensor, advantages_B: torch.Tensor, objective: Objective
 ) -> torch.Tensor:
-    """-A * ratio of each response, [B]; exactly zero for an empty one. Computed in float32 or better.
+    """-A * ratio of each response, [B]; exactly zero for an empty one.
 
-    Padding may hold anything, NaN and inf included.
+    Args:
+        log_ratio_BT: of `masked_log_ratio`.
+        mask_BT: True on response tokens.
+        advantages_B: one number a response.
     """
-    log_ratio_BT = masked_log_ratio(log_probs_BT, old_log_probs_BT, mask_BT)
     mean_B = mean_log_ratio(log_ratio_BT, mask_BT, advantages_B, objective)
     ratio_B = mean_B.clamp(-MAX_ABS_MEAN_LOG_RATIO, MAX_ABS_MEAN_LOG_RATIO).exp()
-    return torch.where(mask_BT.any(-1), -advantages_B * ratio_B, 0.0)
+    return torch.where(response_lengths(mask_BT) > 0, -advantages_B * ratio_B, 0.0)
 
 
 def masked_log_ratio(log_probs_BT: torch.Tensor, old_log_probs_BT: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
-    """log rho of every response token, zero on padding, in float32 or better."""
+    """log rho of every response token, zero on padding, whatever stands there; in float32 or better."""
     dtype = torch.promote_types(log_probs_BT.dtype, torch.float32)
-    return torch.where(mask_BT, log_probs_BT.to(dtype) - old_log_probs_BT.to(dtype), 0.0)
+    return torch.where(mask_BT, log_probs_BT.to(dtype) - old_log_probs_BT, 0.0)
+
+
+def response_lengths(mask_BT: torch.Tensor) -> torch.Tensor:
+    """|o| of each response, [B]; in int32, as torch copies a mask to the type of its sum."""
+    return mask_BT.sum(-1, dtype=torch.int32)
 
 
 def mean_log_ratio(
@@ -74,7 +77,7 @@ def mean_log_ratio(
     sum_B = log_ratio_BT.sum(-1)
     if objective.clip_level == "sequence":
         sum_B = clip_log_ratio(sum_B, advantages_B, objective)
-    return sum_B / mask_BT.sum(-1).clamp(min=1) if objective.length_norm else sum_B
+    return sum_B / response_lengths(mask_BT).clamp(min=1) if objective.length_norm else sum_B
 
 
 def clip_log_ratio(log_ratio: torch.Tensor, advantages: torch.Tensor, objective: Objective) -> torch.Tensor:
@@ -99,7 +102,7 @@ def log_power_mean(log_x_BT: torch.Tensor, mask_BT: torch.Tensor, exponent: floa
     log M_p = (logsumexp(p x) - log n) / p, written as (s + log1p(mean(expm1(p x - s)))) / p with s = max(p x), which
     neither overflows for large p x nor cancels for p near 0, where it goes over into the mean of x.
     """
-    count_B = mask_BT.sum(-1).clamp(min=1)
+    count_B = response_lengths(mask_BT).clamp(min=1)
     if exponent == 0.0 or log_x_BT.shape[-1] == 0:
         return torch.where(mask_BT, log_x_BT, 0.0).sum(-1) / count_B
     scaled_BT = exponent * log_x_BT

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import batch_loss
 
-from gmpo_verl.algorithms.power_mean import MAX_ABS_MEAN_LOG_RATIO, Objective, log_power_mean, response_losses
+from gmpo_verl.algorithms.power_mean import (
+    MAX_ABS_MEAN_LOG_RATIO,
+    Objective,
+    log_power_mean,
+    masked_log_ratio,
+    response_losses,
+)
 
 members = pytest.mark.parametrize("objective", FAMILY.values(), ids=FAMILY.keys())
 
@@ -72,7 +78,8 @@ def test_at_the_old_policy_every_member_has_the_policy_gradient(objective):
 def test_huge_log_ratios_stay_finite(objective, log_ratio, advantage, dtype):
     log_probs = torch.full((1, 3), log_ratio, dtype=dtype, requires_grad=True)
     mask = torch.ones(1, 3, dtype=torch.bool)
-    loss = response_losses(log_probs, torch.zeros(1, 3), mask, torch.tensor([advantage]), objective)
+    log_ratio = masked_log_ratio(log_probs, torch.zeros(1, 3), mask)
+    loss = response_losses(log_ratio, mask, torch.tensor([advantage]), objective)
     loss.sum().backward()
     assert loss.isfinite().all() and loss.abs().item() <= math.exp(MAX_ABS_MEAN_LOG_RATIO) * 1.001
     assert log_probs.grad.isfinite().all()
@@ -81,7 +88,8 @@ def test_huge_log_ratios_stay_finite(objective, log_ratio, advantage, dtype):
 def test_beyond_the_clamp_there_is_no_gradient():
     log_probs = torch.tensor([[100.0] * 3, [-100.0] * 3], requires_grad=True)
     mask = torch.ones(2, 3, dtype=torch.bool)
-    losses = response_losses(log_probs, torch.zeros(2, 3), mask, torch.tensor([-1.0, 1.0]), Objective())
+    log_ratio = masked_log_ratio(log_probs, torch.zeros(2, 3), mask)
+    losses = response_losses(log_ratio, mask, torch.tensor([-1.0, 1.0]), Objective())
     losses.sum().backward()
     limit = MAX_ABS_MEAN_LOG_RATIO
     torch.testing.assert_close(losses.detach(), torch.tensor([math.exp(limit), -math.exp(-limit)]))
@@ -103,7 +111,8 @@ def test_padding_may_hold_anything(objective, poison):
 def test_an_empty_response_is_zero(objective):
     batch = random_batch(6)
     batch["mask"][2] = False
-    losses = response_losses(batch["log_prob"], batch["old"], batch["mask"], batch["advantages_B"], objective)
+    log_ratio = masked_log_ratio(batch["log_prob"], batch["old"], batch["mask"])
+    losses = response_losses(log_ratio, batch["mask"], batch["advantages_B"], objective)
     assert losses[2] == 0
     assert torch.equal(loss_and_gradient(batch, actor_config(objective))[1][2], torch.zeros(7, dtype=torch.float64))
 
