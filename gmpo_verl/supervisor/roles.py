@@ -16,7 +16,7 @@ _FSDP_WORKERS = r"ray::(WorkerDict|FusedWorker|ActorRolloutRefWorker|DetachActor
 _TITLES = [
     (re.compile(r"ray::\w*TaskRunner"), "task runner"),
     (re.compile(_FSDP_WORKERS), "FSDP worker"),
-    (re.compile(r"ray::vLLMHttpServer"), "vLLM server"),
+    (re.compile(r"ray::\w*HttpServer"), "vLLM server"),
     (re.compile(r"VLLM::EngineCore"), "vLLM engine"),
     (re.compile(r"VLLM::Worker"), "vLLM worker"),
     (re.compile(r"ray::RewardLoopWorker"), "reward worker"),

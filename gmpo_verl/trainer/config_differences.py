@@ -3,7 +3,7 @@
 from typing import Any
 
 # What may differ between a run and its continuation.
-_FREE_KEYS = ("run_dir", "dry_run", "trainer.max_restarts", "trainer.kl_to_ref")
+_FREE_KEYS = ("run_dir", "dry_run", "trainer.max_restarts", "trainer.kl_to_ref", "trainer.prune_zero_advantage")
 # What may grow: asking for more of it extends the run.
 GROWING_KEYS = ("trainer.total_training_steps", "trainer.total_epochs")
 _MISSING = "(absent)"

@@ -18,6 +18,7 @@ from gmpo_verl.algorithms.loss_metrics import kl_to_reference, update_metrics
 from gmpo_verl.trainer.actor_loss import ROUND, ROW, actor_loss
 from gmpo_verl.trainer.guards import NonFiniteGuard, check_rollout_weights
 from gmpo_verl.trainer.metrics_log import MetricsLog
+from gmpo_verl.trainer.pruner import Pruner, make_pruner
 from gmpo_verl.trainer.reward_metrics import ACCURACY, reward_fractions, validation_means
 from gmpo_verl.trainer.status import notify_from_worker
 from gmpo_verl.trainer.update_statistics import UpdateStatistics, columns
@@ -34,6 +35,8 @@ class GMPOTrainer(PPOTrainerSync):
         self.use_reference_policy = self.use_reference_policy or config.trainer.kl_to_ref
         self._non_finite = NonFiniteGuard()
         self._updates = UpdateStatistics()
+        self._pruner: Pruner | None = None
+        self._whole_batch: Any = None
 
     @property
     def trainer_mode(self) -> str:
@@ -64,13 +67,20 @@ class GMPOTrainer(PPOTrainerSync):
         if is_distillation_enabled(self.config.get("distillation")):
             return  # its loss is another function of verl's, which stays
         self._send_loss()
-        self.actor_rollout_wg.update_actor = self._updates.kept_from(self.actor_rollout_wg.update_actor)
+        workers = self.actor_rollout_wg
+        workers.update_actor = self._updates.kept_from(workers.update_actor)
+        self._pruner = make_pruner(self.config, max(workers._query_dispatch_info("actor")) + 1, self._warn)
+        if self._pruner:
+            workers.update_actor = self._pruner.resized(workers.update_actor)
 
     def _send_loss(self) -> None:
         actor = omega_conf_to_dataclass(self.config.actor_rollout_ref.actor)
         self.actor_rollout_wg.set_loss_fn(partial(actor_loss, config=actor))
 
     def _compute_old_log_prob(self, batch: Any, metrics: dict[str, Any]) -> Any:
+        self._whole_batch = batch
+        if self._pruner:
+            batch = self._pruner.prune(batch)
         batch = super()._compute_old_log_prob(batch, metrics)
         if "actor/entropy" in metrics and self.config.actor_rollout_ref.actor.loss_agg_mode != _MEAN_ENTROPY:
             # verl aggregates the entropy as the loss, and Dr.GRPO's sum would make it another quantity.
@@ -91,15 +101,17 @@ class GMPOTrainer(PPOTrainerSync):
         rows = TensorDict({ROW: torch.arange(len(batch))}, batch_size=len(batch))
         batch = tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=rows)
         batch.extra_info[ROUND] = self.global_steps
-        batch = super()._update_actor(batch, metrics)
+        super()._update_actor(batch, metrics)
         metrics |= update_metrics(self._updates.by_name)
+        if self._pruner:
+            metrics |= self._pruner.metrics
         loss = self.config.actor_rollout_ref.actor.policy_loss
         if loss.get("mean_exponent_end") is not None:
             metrics["gmpo/mean_exponent"] = annealed(
                 loss.mean_exponent, loss.mean_exponent_end, loss.mean_exponent_rounds, self.global_steps
             )
         self._non_finite.check(metrics, self.global_steps, self._warn)
-        return batch
+        return self._whole_batch
 
     def _dump_generations(
         self,
@@ -113,7 +125,8 @@ class GMPOTrainer(PPOTrainerSync):
         """A training response's row also says what its last update did to it (`response_statistics`)."""
         if dump_path == self.config.trainer.rollout_data_dir:
             updates = self._updates.by_response
-            reward_extra_infos_dict |= columns([updates.get(key, {}) for key in reward_extra_infos_dict["uid"]])
+            without = {"advantage": 0.0}  # what is pruned has no update
+            reward_extra_infos_dict |= columns([updates.get(key, without) for key in reward_extra_infos_dict["uid"]])
         super()._dump_generations(inputs, outputs, gts, scores, reward_extra_infos_dict, dump_path)
 
     def _compute_metrics(self, batch: Any, metrics: dict[str, Any], *args: Any, **kwargs: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import ray
 from verl.trainer.main_ppo import TaskRunnerV1
 
+from gmpo_verl import rollout
 from gmpo_verl.plugin import check_registered
 
 # The class inside Ray's wrapper; the wrapper itself refuses to be subclassed.
@@ -21,6 +22,7 @@ class GMPOTaskRunner(_TaskRunner):
         import gmpo_verl.trainer.gmpo_trainer  # noqa: F401  registers the trainer
 
         check_registered()
+        rollout.register()
         super().run(config)
 
 

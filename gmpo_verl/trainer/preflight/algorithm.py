@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from omegaconf import DictConfig
 
 from gmpo_verl.trainer.preflight.batches import needs_reference
+from gmpo_verl.trainer.pruning import why_not_exact
 
 _ACTOR, _ROLLOUT = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
 _GROUP_ESTIMATORS = (
@@ -27,6 +28,12 @@ def check(config: DictConfig) -> Iterator[str]:
     yield from _critic(config)
     yield from _kl(config)
     yield from _rollout_correction(config)
+    reason = why_not_exact(config) if config.trainer.prune_zero_advantage is True else None
+    if reason:
+        yield (
+            f"trainer.prune_zero_advantage=true would change the update, because of {reason}: "
+            "write trainer.prune_zero_advantage=auto."
+        )
 
 
 def _groups(config: DictConfig) -> Iterator[str]:

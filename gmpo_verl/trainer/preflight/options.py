@@ -31,14 +31,21 @@ def check(config: DictConfig) -> Iterator[str]:
         loss.get("mean_exponent_end"),
         loss.get("mean_exponent_rounds"),
     )
-    if not isinstance(config.trainer.kl_to_ref, bool):
-        yield f"trainer.kl_to_ref={config.trainer.kl_to_ref} is not possible: write true or false."
-    if config.trainer.kl_to_ref is True and config.trainer.v1.trainer_mode != "gmpo":
-        yield (
-            "trainer.kl_to_ref=true is measured by the trainer gmpo alone: write trainer.v1.trainer_mode=gmpo, "
-            "or trainer.kl_to_ref=false."
-        )
+    yield from _trainer(config.trainer)
     yield from _embedded(config)
+
+
+def _trainer(trainer: DictConfig) -> Iterator[str]:
+    """Options that the trainer gmpo alone reads."""
+    for name, values in {"kl_to_ref": (True, False), "prune_zero_advantage": (True, False, "auto")}.items():
+        value = trainer[name]
+        if not any(value is allowed or value == allowed == "auto" for allowed in values):
+            yield f"trainer.{name}={value} is not possible: write {', '.join(map(str, values)).lower()}."
+        elif value is True and trainer.v1.trainer_mode != "gmpo":
+            yield (
+                f"trainer.{name}=true is for the trainer gmpo alone: write trainer.v1.trainer_mode=gmpo, "
+                f"or trainer.{name}={str(values[-1]).lower()}."
+            )
 
 
 def embedded_task(config: DictConfig) -> ArithmeticTask | None:

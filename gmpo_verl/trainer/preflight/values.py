@@ -63,10 +63,11 @@ _OURS: dict[str, Any] = {
     "dry_run": False,
     "trainer.max_restarts": 0,
     "trainer.kl_to_ref": False,
+    "trainer.prune_zero_advantage": "auto",
     f"{_ROLLOUT}.enable_sleep_mode": True,
 }
 _MAY_BE_ABSENT = (f"{_ROLLOUT}.enable_sleep_mode",)  # in verl's dataclass only
-_CHECKED_BY_OPTIONS = ("seed", "dry_run", "trainer.max_restarts", "trainer.kl_to_ref")
+_CHECKED_BY_OPTIONS = ("seed", "dry_run", "trainer.max_restarts", "trainer.kl_to_ref", "trainer.prune_zero_advantage")
 
 
 @cache

@@ -147,7 +147,13 @@ WRONG = {
         f"{LOSS}.clip_level=none has no effect",
         f"{LOSS}.loss_mode=gmpo",
     ),
-    "KL to the reference": ({"trainer.kl_to_ref": "yes"}, "trainer.kl_to_ref=yes", "true or false"),
+    "KL to the reference": ({"trainer.kl_to_ref": "yes"}, "trainer.kl_to_ref=yes", "true, false"),
+    "pruning": ({"trainer.prune_zero_advantage": "always"}, "prune_zero_advantage=always", "auto"),
+    "inexact pruning": (
+        {"trainer.prune_zero_advantage": True, f"{ACTOR}.use_kl_loss": True},
+        f"prune_zero_advantage=true would change the update, because of {ACTOR}.use_kl_loss",
+        "trainer.prune_zero_advantage=auto",
+    ),
     "unmeasured KL": (
         {"trainer.kl_to_ref": True, "trainer.v1.trainer_mode": "colocate_async"},
         "trainer.kl_to_ref=true",
