@@ -20,7 +20,6 @@ from gmpo_verl.config.compose import group_options
 pytestmark = pytest.mark.e2e
 
 E2E = Path(__file__).parent
-MAX_RESPONSE = 8
 SETTINGS = (
     "arithmetic.validation_size=16",
     "data.train_batch_size=8",
@@ -59,6 +58,11 @@ def steps_of(folder: Path, algorithm: str) -> list[tuple[dict[str, Any], list[di
     return [(metrics[step], list(map(json.loads, lines))) for step, lines in zip(rounds, files, strict=True)]
 
 
+def updated(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The responses that took part in the update."""
+    return [row for row in rows if row.get("length") is not None]
+
+
 def test_the_tour_has_every_algorithm():
     assert sorted(ALGORITHMS) == group_options("algorithm")
 
@@ -72,8 +76,9 @@ def test_every_algorithm_trains(tour):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_metrics_are_what_the_rollout_dump_adds_up_to(tour, algorithm):
-    for metrics, rows in steps_of(tour[0], algorithm):
-        assert len(rows) == 64
+    for metrics, responses in steps_of(tour[0], algorithm):
+        assert len(responses) == 64
+        rows = updated(responses)
         tokens = sum(row["length"] for row in rows)
         seq_ratios = [math.exp(row["log_ratio_sum"] / row["length"]) for row in rows]
         expected = {
@@ -82,15 +87,24 @@ def test_the_metrics_are_what_the_rollout_dump_adds_up_to(tour, algorithm):
             "gmpo/seq_ratio_mean": mean(seq_ratios),
             "gmpo/seq_ratio_max": max(seq_ratios),
             "gmpo/seq_ratio_min": min(seq_ratios),
-            "gmpo/zero_advantage_frac": mean(row["advantage"] == 0 for row in rows),
+            "gmpo/zero_advantage_frac": mean(row["advantage"] == 0 for row in responses),
+            "gmpo/pruned_frac": 1 - len(rows) / len(responses),
             "actor/ppo_kl": -sum(row["log_ratio_sum"] for row in rows) / tokens,
-            "response_length/mean": tokens / len(rows),
         }
         if algorithm != "gspo":
             expected["gmpo/clip_frac_high"] = sum(row["clipped_high"] for row in rows) / tokens
             expected["gmpo/clip_frac_low"] = sum(row["clipped_low"] for row in rows) / tokens
             expected["gmpo/clamped_frac"] = mean(row["clamped"] for row in rows)
         assert {name: metrics[name] for name in expected} == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_what_leaves_a_round_has_no_advantage_and_is_most_of_what_has_none(tour):
+    for algorithm in ALGORITHMS:
+        for _, responses in steps_of(tour[0], algorithm):
+            rows, left = updated(responses), [row for row in responses if row.get("length") is None]
+            assert all(row["advantage"] == 0 for row in left)
+            assert len(rows) % 4 == 0  # the optimizer steps of a round
+            assert sum(row["advantage"] == 0 for row in rows) < 4 or not any(row["advantage"] for row in rows)
 
 
 @pytest.mark.parametrize("algorithm", ["gmpo", "dr_grpo"])
@@ -109,12 +123,16 @@ def test_the_advantage_is_the_group_normalised_reward(tour, algorithm):
 
 def test_a_clip_binds_on_the_side_of_the_advantage_alone(tour):
     rows = [
-        row for algorithm in ALGORITHMS if algorithm != "gspo" for _, r in steps_of(tour[0], algorithm) for row in r
+        row
+        for algorithm in ALGORITHMS
+        if algorithm != "gspo"
+        for _, r in steps_of(tour[0], algorithm)
+        for row in updated(r)
     ]
     assert sum(row["clipped_high"] + row["clipped_low"] for row in rows) > 0
     assert all(row["advantage"] > 0 for row in rows if row["clipped_high"])
     assert all(row["advantage"] < 0 for row in rows if row["clipped_low"])
-    no_clip = [row for _, rows in steps_of(tour[0], "gmpo_no_clip") for row in rows]
+    no_clip = [row for _, rows in steps_of(tour[0], "gmpo_no_clip") for row in updated(rows)]
     assert not any(row["clipped_high"] or row["clipped_low"] for row in no_clip)
 
 
