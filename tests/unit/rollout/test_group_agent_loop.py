@@ -1,0 +1,186 @@
+"""A group rolled out at once leaves what verl's own agent loop leaves, response for response."""
+
+import asyncio
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tensordict import TensorDict
+from transformers import Qwen2Config
+from verl.trainer.ppo.v1 import agent_loop_tq
+from verl.workers.rollout.llm_server import LLMServerClient
+from verl.workers.rollout.replica import TokenOutput
+
+from gmpo_verl.config.compose import compose
+from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
+from gmpo_verl.rollout import agent_loop
+from gmpo_verl.rollout.agent_loop import GroupAgentLoopWorker, _AgentLoopWorkerTQ
+
+N = 4
+
+
+class Remote:
+    """A Ray method: awaited through `.remote`."""
+
+    def __init__(self, method: Any) -> None:
+        self.remote = method
+
+
+class Server:
+    """Answers with a response that differs from call to call, one of them at the limit of 8 tokens."""
+
+    def __init__(self) -> None:
+        self.responses = 0
+        self.calls = 0
+        self.generate = Remote(self._generate)
+        self.generate_group = Remote(self._generate_group)
+
+    def _response(self) -> TokenOutput:
+        self.responses += 1
+        tokens = list(range(3, 3 + 2 * self.responses))
+        return TokenOutput(
+            token_ids=tokens,
+            log_probs=[-0.5 * token for token in tokens],
+            stop_reason="completed",
+            extra_fields={"global_steps": 6, "num_cached_tokens": 0},
+        )
+
+    async def _generate(self, **_: Any) -> TokenOutput:
+        self.calls += 1
+        return self._response()
+
+    async def _generate_group(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], n: int
+    ) -> list[TokenOutput]:
+        self.calls += 1
+        return [self._response() for _ in range(n)]
+
+
+class Grader:
+    """Its score is the length of the response."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.compute_score = Remote(self._one)
+        self.compute_score_batch = Remote(self._batch)
+
+    @staticmethod
+    def _score(row: Any) -> dict[str, Any]:
+        length = int(row.batch["attention_mask"][-row.batch["responses"].shape[-1] :].sum())
+        truth = row.non_tensor_batch["reward_model"]["ground_truth"]
+        return {"reward_score": float(length), "reward_extra_info": {"acc": float(length), "truth": truth}}
+
+    async def _one(self, data: Any) -> dict[str, Any]:
+        self.calls += 1
+        return self._score(data[0])
+
+    async def _batch(self, data: Any) -> list[dict[str, Any]]:
+        self.calls += 1
+        return [self._score(data[i]) for i in range(len(data))]
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("model")
+    tokenizer = make_tokenizer()
+    tokenizer.save_pretrained(folder)
+    Qwen2Config(vocab_size=len(tokenizer), architectures=["Qwen2ForCausalLM"]).save_pretrained(folder)
+    return compose([f"actor_rollout_ref.model.path={folder}", f"actor_rollout_ref.rollout.n={N}"])
+
+
+class Run:
+    """One prompt through a worker class, everything outside it played by the classes above."""
+
+    def __init__(self, worker_class: Any, config: Any, monkeypatch: pytest.MonkeyPatch, **prompt: Any) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.tags: dict[str, list[dict[str, Any]]] = {}
+        self.puts = 0
+        self.server, self.grader = Server(), Grader()
+        for module in (agent_loop, agent_loop_tq):
+            monkeypatch.setattr(module.tq, "async_kv_put", self._put)
+            monkeypatch.setattr(module.tq, "async_kv_batch_put", self._batch_put)
+            monkeypatch.setattr(module.tq, "init", lambda: None)
+        client = LLMServerClient(config)
+
+        async def acquire(request_id: str, **_: Any) -> tuple[str, Server]:
+            return "server", self.server
+
+        monkeypatch.setattr(client, "_acquire_server", acquire)
+        monkeypatch.setattr(client, "_release_server", lambda *_, **__: None)
+        asyncio.run(self._run(worker_class, config, client, prompt))
+
+    async def _run(self, worker_class: Any, config: Any, client: Any, prompt: dict[str, Any]) -> None:
+        worker = worker_class(config, client, reward_loop_worker_handles=[self.grader])
+        prompt = {
+            "uid": "prompt",
+            "raw_prompt": [{"role": "user", "content": "37+58="}],
+            "agent_name": "single_turn_agent",
+            "global_steps": 7,
+            "index": 3,
+            "data_source": "arithmetic",
+            "reward_model": {"style": "rule", "ground_truth": "95"},
+            "extra_info": {"index": 3},
+        } | prompt
+        trajectory = {"step": 7, "sample_index": 3, "rollout_n": 0, "validate": False}
+        await worker._run_prompt(copy.deepcopy(prompt), {"temperature": 1.0, "logprobs": True}, trajectory)
+
+    async def _put(self, key: str, partition_id: str, tag: dict[str, Any]) -> None:
+        self.tags.setdefault(key, []).append(tag)
+
+    async def _batch_put(
+        self, keys: list[str], fields: TensorDict, tags: list[dict[str, Any]], partition_id: str
+    ) -> None:
+        self.puts += 1
+        for row, key in enumerate(keys):
+            self.rows[key] = {name: values[row] for name, values in fields.items()}
+            self.tags[key] = [tags[row]]
+
+
+def plain(value: Any) -> Any:
+    value = getattr(value, "data", value) if not isinstance(value, torch.Tensor) else value
+    if isinstance(value, torch.Tensor | np.ndarray):
+        return value.tolist()
+    return {name: plain(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+def without_times(row: dict[str, Any]) -> dict[str, Any]:
+    row = {name: plain(value) for name, value in row.items()}
+    row["metrics"] = {name: value for name, value in row["metrics"].items() if name == "num_preempted"}
+    return row
+
+
+def test_a_group_leaves_what_verls_agent_loop_leaves(config, monkeypatch):
+    ours = Run(GroupAgentLoopWorker, config, monkeypatch)
+    verls = Run(_AgentLoopWorkerTQ, config, monkeypatch)
+    assert sorted(ours.rows) == sorted(verls.rows) == [f"prompt_{session}_0" for session in range(N)]
+    assert ours.tags == verls.tags
+    for key, row in verls.rows.items():
+        assert without_times(ours.rows[key]) == without_times(row), key
+    assert max(len(plain(row["responses"])) for row in ours.rows.values()) == 8
+
+
+def test_a_group_is_one_generation_call_one_grading_call_and_one_put(config, monkeypatch):
+    run = Run(GroupAgentLoopWorker, config, monkeypatch)
+    assert (run.server.calls, run.grader.calls, run.puts) == (1, 1, 1)
+    assert [tag["status"] for tag in run.tags["prompt"]] == ["running", "finished"]
+
+
+def test_another_agent_loop_is_left_to_verl(config, monkeypatch):
+    run = Run(GroupAgentLoopWorker, config, monkeypatch, agent_name="tool_agent")
+    assert run.server.calls == N
+
+
+def test_a_group_that_fails_says_so_and_leaves_nothing(config, monkeypatch):
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("no server")
+
+    monkeypatch.setattr(Server, "_generate_group", broken)
+    run = Run(GroupAgentLoopWorker, config, monkeypatch)
+    assert [tag["status"] for tag in run.tags["prompt"]] == ["running", "failure"]
+    assert not run.rows
+
+
+def test_a_prompt_may_ask_for_another_number_of_responses(config, monkeypatch):
+    assert len(Run(GroupAgentLoopWorker, config, monkeypatch, __rollout_n__=2).rows) == 2
