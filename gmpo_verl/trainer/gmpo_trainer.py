@@ -19,6 +19,7 @@ from gmpo_verl.trainer.actor_loss import ROUND, ROW, actor_loss
 from gmpo_verl.trainer.guards import NonFiniteGuard, check_rollout_weights
 from gmpo_verl.trainer.metrics_log import MetricsLog
 from gmpo_verl.trainer.pruner import Pruner, make_pruner
+from gmpo_verl.trainer.reward_health import check_grading
 from gmpo_verl.trainer.reward_metrics import ACCURACY, reward_fractions, validation_means
 from gmpo_verl.trainer.status import notify_from_worker
 from gmpo_verl.trainer.update_statistics import UpdateStatistics, columns
@@ -133,8 +134,10 @@ class GMPOTrainer(PPOTrainerSync):
         super()._compute_metrics(batch, metrics, *args, **kwargs)
         graded = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
         # A list or a stack of tensordict's wrappers, as the storage likes.
-        metrics |= reward_fractions([getattr(fields, "data", fields) for fields in list(graded["extra_fields"])])
+        extra_fields = [getattr(fields, "data", fields) for fields in list(graded["extra_fields"])]
+        metrics |= reward_fractions(extra_fields)
         check_rollout_weights(metrics, self.global_steps, self._warn)
+        check_grading(extra_fields, self.global_steps, self._warn)
 
     def _val_metrics_update(
         self,

@@ -62,7 +62,7 @@ class Pruner:
         """The part of the batch that the passes need, balanced over the ranks."""
         advantages, mask, nested_mask, uids = self._advantages(batch)
         largest_B = (advantages.abs() * mask).amax(-1).numpy()
-        kept = kept_rows(largest_B, uids, mask.sum(-1).numpy(), self._multiple)
+        kept = kept_rows(largest_B, uids.tolist(), mask.sum(-1).numpy(), self._multiple)
         self.metrics = {
             "gmpo/zero_advantage_frac": float((largest_B == 0).mean()),
             "gmpo/pruned_frac": 1 - len(kept) / len(batch),
@@ -112,6 +112,6 @@ class Pruner:
 
     def _balanced(self, batch: Any) -> Any:
         workload = calculate_workload(torch.tensor([tag["seq_len"] for tag in batch.tags], dtype=torch.int64))
-        parts = get_seqlen_balanced_partitions(workload, k_partitions=self._ranks, equal_size=True)
+        parts = get_seqlen_balanced_partitions(workload.tolist(), k_partitions=self._ranks, equal_size=True)
         batch.reorder([row for part in parts for row in part])
         return batch

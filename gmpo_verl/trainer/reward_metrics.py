@@ -14,9 +14,14 @@ FRACTIONS = {
 ACCURACY = "acc"
 
 
+def graded_rows(extra_fields: Sequence[Any]) -> list[Mapping[str, Any]]:
+    """What the reward function and the reward manager said about each response, from verl's fields of it."""
+    return [fields.get("reward_extra_info", {}) for fields in extra_fields if isinstance(fields, dict)]
+
+
 def reward_fractions(extra_fields: Sequence[Any]) -> dict[str, float]:
     """The fraction of responses with each property, over the rows that have it; one that none has is left out."""
-    rows = [fields.get("reward_extra_info", {}) for fields in extra_fields if isinstance(fields, dict)]
+    rows = graded_rows(extra_fields)
     fractions = {}
     for metric, key in FRACTIONS.items():
         values = [float(row[key]) for row in rows if row.get(key) is not None]

@@ -1,6 +1,7 @@
 """`python -m gmpo_verl.main_ppo` on a small, hardly warm-started job, run to its end."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -40,6 +41,8 @@ def assert_trained(folder: Path, result: subprocess.CompletedProcess[str], steps
     rows = [row for row in metrics_rows(folder) if row["step"] > 0]
     assert [row["step"] for row in rows] == list(range(1, steps + 1))
     for row in rows:
-        assert row["data"]["training/rollout_actor_probs_pearson_corr"] >= 0.99
+        correlation = row["data"]["training/rollout_actor_probs_pearson_corr"]
+        # Of a round without any advantage so few tokens stay that there may be no correlation.
+        assert correlation >= 0.99 or (math.isnan(correlation) and row["data"]["gmpo/zero_advantage_frac"] == 1)
         assert row["data"]["training/non_finite_update"] == 0
     return [row["data"] for row in rows]

@@ -12,8 +12,10 @@ from tensordict import TensorDict  # noqa: E402
 from verl import DataProto  # noqa: E402
 from verl.trainer.ppo.reward import load_reward_manager  # noqa: E402
 
+from gmpo_verl.rewards.manager import MAX_EXCERPT_CHARS, _excerpt  # noqa: E402
+
 EOS, PAD, LIMIT = 1, 0, 12
-KEYS = {"score", "acc", "format_ok", "timed_out", "error", "truncated"}
+KEYS = {"score", "acc", "format_ok", "timed_out", "error", "truncated", "grading_failure"}
 
 
 class Characters:
@@ -26,7 +28,9 @@ class Characters:
         return "".join(chr(int(token)) for token in ids if int(token) not in self.all_special_ids)
 
 
-def run(response: str, ends: bool, truncated_score: float | None = None, padding: int = 0) -> dict[str, Any]:
+def run(
+    response: str, ends: bool, truncated_score: float | None = None, padding: int = 0, ground_truth: Any = "46"
+) -> dict[str, Any]:
     async def graded() -> dict[str, Any]:
         reward: dict[str, Any] = {
             "custom_reward_function": {"path": "pkg://gmpo_verl.rewards.math_reward", "name": "compute_score"},
@@ -44,7 +48,7 @@ def run(response: str, ends: bool, truncated_score: float | None = None, padding
         responses = torch.tensor([tokens + [PAD] * padding], dtype=torch.int64)
         attention_mask = torch.tensor([[1, 1, 1] + [1] * len(tokens) + [0] * padding])
         batch = TensorDict({"responses": responses, "attention_mask": attention_mask}, batch_size=1)
-        rows = {"data_source": "test", "reward_model": {"ground_truth": "46"}, "extra_info": {}}
+        rows = {"data_source": "test", "reward_model": {"ground_truth": ground_truth}, "extra_info": {}}
         non_tensor_batch = {key: np.array([value], dtype=object) for key, value in rows.items()}
         return await manager.run_single(DataProto(batch=batch, non_tensor_batch=non_tensor_batch))
 
@@ -70,12 +74,31 @@ def test_a_response_cut_off_at_the_limit_gets_the_truncated_score(
     row = run(response, ends, padding=padding)
     extra = row["reward_extra_info"]
     assert (row["reward_score"], extra["score"], extra["acc"], extra["truncated"]) == (score, score, acc, truncated)
-    assert set(extra) == KEYS
+    assert set(extra) == KEYS and extra["grading_failure"] == ""
 
 
 def test_the_truncated_score_can_be_set() -> None:
     assert run(r"\boxed{46}  ", ends=False, truncated_score=-0.5)["reward_score"] == -0.5
     assert run(r"\boxed{46}", ends=True, truncated_score=-0.5)["reward_score"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("response", "failure"),
+    [
+        (r"\boxed{x}", "x against None"),
+        ("\\boxed{\x1b[2J\ud800\n1}", "\ufffd[2J\ufffd 1 against None"),
+    ],
+)
+def test_an_answer_that_could_not_be_graded_is_kept_as_printable_text(response: str, failure: str) -> None:
+    extra = run(response, ends=True, ground_truth=None)["reward_extra_info"]
+    assert (extra["error"], extra["grading_failure"]) == (1.0, failure)
+    assert set(extra) == KEYS
+
+
+def test_what_is_kept_of_an_answer_is_short() -> None:
+    excerpts = run(r"\boxed{9}", ends=True, ground_truth=float("nan"))["reward_extra_info"]["grading_failure"]
+    assert excerpts == "9 against nan"
+    assert len(_excerpt("x " * 10_000)) == MAX_EXCERPT_CHARS
 
 
 def test_the_manager_is_registered_as_gmpo() -> None:
