@@ -1,6 +1,12 @@
-r"""The answer of a response: what stands in its last balanced ``\boxed{...}``."""
+r"""The answer of a response, and whether it has the format that its prompt asked for."""
 
-import re
+from typing import Literal, cast, get_args
+
+from gmpo_verl.rewards.bare_answer import bare_answer
+from gmpo_verl.rewards.boxes import boxed_answer, has_box
+
+Template = Literal["qwen_math", "r1", "none"]
+DEFAULT_TEMPLATE: Template = "qwen_math"
 
 # The answer stands at the end of a response; looking at the tail alone bounds the work on hostile text.
 MAX_RESPONSE_CHARS = 65_536
@@ -18,10 +24,17 @@ STOP_MARKERS = (
     "<\N{FULLWIDTH VERTICAL LINE}end\u2581of\u2581sentence\N{FULLWIDTH VERTICAL LINE}>",
 )
 
-_BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\[{}\\]|(?P<open>\{)|(?P<close>\})")
-_BRACELESS_BOX = re.compile(r"\\boxed\s+([^\s${}\\.,;]+)")
-# Between boxes that form one answer: "\boxed{1} and $\boxed{2}$".
-_CONNECTOR = re.compile(r"\s*[$]*\s*(?:,|;|,?\s*(?:\\text\{\s*)?(?:and|or)(?:\s*\})?)\s*[$]*\s*")
+_R1_OPENING = "</think> <answer>"
+_R1_CLOSING = "</answer>"
+
+
+def template_of(name: object) -> Template:
+    """The template of a row; None is the default one. Raises ValueError for a name that is none of them."""
+    if name is None:
+        return DEFAULT_TEMPLATE
+    if name not in get_args(Template):
+        raise ValueError(f"extra_info['template'] is {name!r}: it must be one of {', '.join(get_args(Template))}")
+    return cast(Template, name)
 
 
 def response_text(response: str) -> str:
@@ -30,48 +43,46 @@ def response_text(response: str) -> str:
     return response[: min(ends, default=len(response))][-MAX_RESPONSE_CHARS:]
 
 
-def extract_answer(response: str) -> str | None:
-    r"""The content of the last balanced box (``\boxed`` or ``\fbox``), stripped; None when there is none.
+def extract_answer(response: str, template: Template = DEFAULT_TEMPLATE) -> str | None:
+    r"""The answer of a response, stripped; None where there is none or it is longer than MAX_ANSWER_CHARS.
 
-    The last boxes are one answer, joined by ", ", when only "and", "or", commas or dollar signs stand between them.
-    An answer longer than MAX_ANSWER_CHARS counts as none. Linear in the length of the response.
+    - ``qwen_math``: the content of the last balanced ``\boxed{...}`` (or ``\fbox``); boxes that only "and", "or",
+      commas or layout separate are one answer.
+    - ``r1``: what stands between ``<answer>`` and ``</answer>``, and of that the box if there is one. As in
+      understand-r1-zero and the official GMPO the tags must read ``</think> <answer>`` (the prompt ends with
+      ``<think>``) and the response ends with its first ``</answer>``, at which generation stops there.
+    - ``none``: the box if there is one, else the bare final answer: after "the answer is" or "####", else a last line
+      of up to three words, else the last formula, else the last number. Understand-r1-zero needs a box here too.
     """
-    text = response_text(response)
-    boxes = _balanced_boxes(text)
-    if not boxes:
-        braceless = _BRACELESS_BOX.findall(text)
-        return braceless[-1] if braceless and len(braceless[-1]) <= MAX_ANSWER_CHARS else None
-    parts: list[str] = []
-    start = boxes[-1][0]
-    for index in range(len(boxes) - 1, -1, -1):
-        box_start, content_start, end = boxes[index]
-        if parts and not _CONNECTOR.fullmatch(text[end:start][:100]):
-            break
-        parts.append(text[content_start : end - 1].strip())
-        start = box_start
-        if sum(map(len, parts)) > MAX_ANSWER_CHARS:
-            return None
-    return ", ".join(reversed(parts))
+    answer = _ANSWERS[template](response_text(response))
+    return answer if answer is None or len(answer) <= MAX_ANSWER_CHARS else None
 
 
-def is_format_ok(response: str) -> bool:
-    """The template asks for a boxed answer: a balanced box that is not empty is there."""
-    return bool(extract_answer(response))
+def is_format_ok(response: str, template: Template = DEFAULT_TEMPLATE) -> bool:
+    """The template's form is there and not empty: a balanced box, the tags of ``r1``, any answer for ``none``."""
+    if template == "r1":
+        return bool(_r1_content(response_text(response)))
+    return bool(extract_answer(response, template))
 
 
-def _balanced_boxes(text: str) -> list[tuple[int, int, int]]:
-    """Outermost balanced boxes in order, each as (start of the command, start of its content, end)."""
-    open_braces: list[tuple[int, int] | None] = []
-    boxes: list[tuple[int, int, int]] = []
-    for match in _BRACES.finditer(text):
-        if match["box"]:
-            open_braces.append((match.start(), match.end()))
-        elif match["open"]:
-            open_braces.append(None)
-        elif match["close"] and open_braces:
-            opened = open_braces.pop()
-            if opened is not None:
-                while boxes and boxes[-1][0] > opened[0]:
-                    boxes.pop()
-                boxes.append((*opened, match.end()))
-    return boxes
+def _boxed(text: str) -> str | None:
+    return boxed_answer(text, MAX_ANSWER_CHARS)
+
+
+def _tagged(text: str) -> str | None:
+    content = _r1_content(text)
+    return _boxed(content) if content and has_box(content) else content
+
+
+def _boxed_or_bare(text: str) -> str | None:
+    return _boxed(text) if has_box(text) else bare_answer(text)
+
+
+def _r1_content(text: str) -> str | None:
+    answered, closing, _ = text.partition(_R1_CLOSING)
+    if not closing or _R1_OPENING not in answered:
+        return None
+    return answered.rpartition("<answer>")[2].strip()
+
+
+_ANSWERS = {"qwen_math": _boxed, "r1": _tagged, "none": _boxed_or_bare}

@@ -2,35 +2,33 @@ r"""Equal as mathematics: an exact and cheap comparison first, math-verify for w
 
 ``cheap_verdict`` is safe on any text (bounded work, no evaluation) and runs in the caller. ``symbolic_verdict``
 evaluates with sympy: untrusted text may make it run forever, so it belongs in a process that can be killed.
+
+Both walk the same way (``_compare``): spelling, plain numbers, choices, words; then names, relations and units taken
+off where one side has them; structures part by part. They differ in the leaf alone: undecided here, math-verify there.
 """
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
+from gmpo_verl.rewards.alignment import align
 from gmpo_verl.rewards.answer import MAX_ANSWER_CHARS
-from gmpo_verl.rewards.normalization import as_words, compact, normalize, without_degrees
-from gmpo_verl.rewards.plain_numbers import numbers_equal, parse_number
+from gmpo_verl.rewards.normalization import compact, normalize
+from gmpo_verl.rewards.plain_numbers import Number, numbers_equal, parse_decimal_comma, parse_number
+from gmpo_verl.rewards.relations import NO_SINGLE_VALUE, left_to_compute
+from gmpo_verl.rewards.structure import parse_structure, structures_agree
+from gmpo_verl.rewards.words import choice_verdict, words_verdict
 
-_ASSIGNMENT = re.compile(r"^\s*[a-zA-Z]\w{0,2}(?:_\{?\w+\}?)?(?:\([a-z]\))?\s*=\s*(?![=<>])")
-_UNIT_WORDS = re.compile(
-    r"(?P<value>.*?[\d}])\s*"
-    r"(?:\\(?:text|textrm|mathrm|mbox)\s*\{[^{}]*\}(?:\^\{?\d\}?)?|\s(?!and\b|or\b)[a-zA-Z]{2,}[a-zA-Z. ]*)",
-    re.DOTALL,
-)
-_LEADING_WORDS = re.compile(r"^\\text\s*\{[^{}\d]*\}\s*(?=[\d\\-])")
-_WORDS = re.compile(r"[a-z][a-z ,.'-]{2,}")
-_CHOICE = re.compile(r"^(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*\(?\s*([A-Z])\s*\)?\s*\}?(?:[.:)]?)$")
-# Digits joined by an operator: a computation that was left to the grader, as in the question repeated.
-_COMPUTATION = re.compile(r"[\d})!]\s*(?:[-+*/]|\\times|\\cdot|\\div)\s*[({]*\s*(?:\\frac)?\s*[-\d({]")
-_NUMERIC_ONLY = re.compile(r"(?:[-+*/^(){}\[\]\d\s.!%]|\\(?:times|cdot|div|frac|%))*")
-_RELATION = re.compile(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])")
-# Where one of these stands, commas do not simply separate the parts of a tuple or list.
-_NOT_A_PLAIN_LIST = re.compile(r"\\(?:cup|cap|in|begin|text|pm|mp)(?![a-zA-Z])|[=<>]|\band\b|\bor\b")
-# Of such an answer math-verify takes the last number; against one number it is a bound or a choice of guesses.
-_NO_SINGLE_VALUE = re.compile(r"[<>]|\\(?:le|ge|ne|mid|pm|mp)(?![a-zA-Z])|\\\\|(?<=.)\|\s*[-\d]")
-_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+# The verdict on two texts that no rule here decides.
+Leaf = Callable[[str, str], bool | None]
+
+_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,30})", re.ASCII)
+_CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)?")
+_RATIO = re.compile(r"(\d+(?:\.\d+)?) ?(?::|to|\\text\{ ?to ?\}) ?(\d+(?:\.\d+)?)", re.ASCII)
+_IN_A_BASE = re.compile(r"([0-9a-zA-Z]+)_(?:\{?(?:\\text)?\{ ?([0-9a-z]+) ?\}?\}|([0-9a-z]))")
+_MAX_DEPTH = 6
 
 
 def acceptable_answers(ground_truth: Any) -> tuple[str, ...]:
@@ -49,7 +47,8 @@ def acceptable_answers(ground_truth: Any) -> tuple[str, ...]:
     if isinstance(ground_truth, float):
         if math.isnan(ground_truth):
             return ()
-        return (str(int(ground_truth)) if ground_truth.is_integer() else repr(ground_truth),)
+        is_exact = ground_truth.is_integer() and abs(ground_truth) < 2**53
+        return (str(int(ground_truth)) if is_exact else repr(ground_truth),)
     if isinstance(ground_truth, Iterable) and not isinstance(ground_truth, dict):
         return tuple(dict.fromkeys(text for item in ground_truth for text in acceptable_answers(item)))
     return (str(ground_truth),)
@@ -65,142 +64,97 @@ def cheap_verdict(answer: str, accepted: tuple[str, ...]) -> bool | None:
     """True or False where the text alone decides, None where mathematics has to."""
     if not answer.strip() or len(answer) > MAX_ANSWER_CHARS:
         return False
-    verdicts = [_cheap_verdict(normalize(answer), normalize(text)) for text in accepted]
+    verdicts = [_verdict(answer, text, leaf=_undecided) for text in accepted]
     if True in verdicts:
         return True
     return None if None in verdicts else False
 
 
 def symbolic_verdict(answer: str, accepted: tuple[str, ...]) -> bool:
-    """math-verify's verdict, its own SIGALRM timeouts off: they raise outside the main thread."""
-    from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
+    """The verdict with math-verify's word on what text does not decide."""
+    from gmpo_verl.rewards.symbolic import expressions_equal
 
-    targets = [LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfig()]
-
-    def parsed(text: str) -> list[Any]:
-        return parse(rf"\boxed{{{text}}}", targets, parsing_timeout=None)
-
-    answer = normalize(answer)
-    prediction = parsed(answer)
-    for text in accepted:
-        text = normalize(text)
-        if _cheap_verdict(answer, text) is None and verify(
-            parsed(text), prediction, allow_set_relation_comp=True, timeout_seconds=None
-        ):
-            return True
-    return False
+    return any(_verdict(answer, text, leaf=expressions_equal) for text in accepted)
 
 
-def _cheap_verdict(answer: str, truth: str) -> bool | None:
+def _undecided(answer: str, truth: str) -> None:
+    return None
+
+
+def _verdict(answer: str, truth: str, leaf: Leaf) -> bool | None:
+    if _INTEGER.fullmatch(answer) and _INTEGER.fullmatch(truth):  # no need to normalize what is most frequent
+        return int(answer) == int(truth)
+    return _compare(normalize(answer), normalize(truth), leaf)
+
+
+def _compare(answer: str, truth: str, leaf: Leaf, depth: int = 0) -> bool | None:
     """Both normalized."""
-    if not answer:
+    if not answer or not truth or depth > _MAX_DEPTH:
         return False
     if answer == truth or compact(answer) == compact(truth):
         return True
-    answer, truth = _last_side(_bare_value(answer, truth), truth), _bare_value(truth, answer)
+    answer_number, truth_number = parse_number(answer), parse_number(truth)
+    if answer_number and truth_number:
+        return numbers_equal(answer_number, truth_number)
+    for verdict_on_text in (choice_verdict, words_verdict):
+        verdict = verdict_on_text(answer, truth)
+        if verdict is not None:
+            return verdict
+    aligned = align(answer, truth)
+    if aligned is None:
+        return False
+    answer, truth = aligned
     if compact(answer) == compact(truth):
         return True
-    truth_choice, answer_choice = _CHOICE.match(truth), _CHOICE.match(answer)
-    if truth_choice and answer_choice:
-        return truth_choice[1] == answer_choice[1]
-    if len(truth) == len(answer) == 1 and truth.isalpha() and answer.isalpha():
-        return False  # n is not N; math-verify does not mind
-    truth_number, answer_number = parse_number(truth), parse_number(answer)
+    verdict = _numbers_verdict(answer, truth)
+    if verdict is not None:
+        return verdict
+    return _structure_verdict(answer, truth, leaf, depth)
+
+
+def _numbers_verdict(answer: str, truth: str) -> bool | None:
+    truth_number, answer_number = _number(truth), _number(answer)
     if truth_number and answer_number:
+        if _CLOCK.fullmatch(answer) and _CLOCK.fullmatch(truth):
+            return False
         return numbers_equal(truth_number, answer_number)
-    if truth_number and truth_number.is_decimal and _DECIMAL_COMMA.fullmatch(answer):
-        with_point = parse_number(answer.replace(",", "."))
-        return with_point is not None and numbers_equal(truth_number, with_point)
-    if truth_number and _NO_SINGLE_VALUE.search(answer):
+    truth_base, answer_base = _IN_A_BASE.fullmatch(truth), _IN_A_BASE.fullmatch(answer)
+    if truth_base and answer_base and truth[0].isdigit():
+        return _digits_and_base(truth_base) == _digits_and_base(answer_base)
+    if (truth_base and answer_number) or (answer_base and truth_number):
         return False
-    if truth_number and _NUMERIC_ONLY.fullmatch(answer) and _COMPUTATION.search(answer):
-        return False
-    truth_words, answer_words = as_words(truth), as_words(answer)
-    if _WORDS.fullmatch(truth_words):
-        if truth_words == answer_words:
+    if "," in answer or "," in truth:
+        truth_decimal = truth_number or parse_decimal_comma(truth)
+        answer_decimal = answer_number or parse_decimal_comma(answer)
+        if truth_decimal and answer_decimal and numbers_equal(answer_decimal, truth_decimal):
             return True
-        if " " in truth_words or r"\text" in truth:
-            return False
-    return _structure_verdict(answer, truth)
-
-
-def _bare_value(text: str, other: str) -> str:
-    """Without what only one side has: "x =" before a value, units and words behind it, a degree sign."""
-    if not _ASSIGNMENT.match(other):
-        text = _ASSIGNMENT.sub("", text)
-    text = _LEADING_WORDS.sub("", without_degrees(text))
-    unit = _UNIT_WORDS.fullmatch(text)
-    return (unit["value"] if unit and not _UNIT_WORDS.fullmatch(other) else text).strip()
-
-
-def _last_side(answer: str, truth: str) -> str:
-    """The result of "12+34=46" or "AB = 5", where the truth is no relation."""
-    if "=" in truth or _RELATION.search(answer) or len(_split(answer)[1]) > 1:
-        return answer
-    return answer.rpartition("=")[2].strip()
-
-
-def _structure_verdict(answer: str, truth: str) -> bool | None:
-    """Tuples, intervals, sets and lists: brackets must agree, then the parts decide where they are cheap."""
-    answer_open, answer_parts, answer_close = _split(answer)
-    truth_open, truth_parts, truth_close = _split(truth)
-    if len(truth_parts) == 1 and len(answer_parts) == 1:
+    if truth_number is None:
         return None
-    if _NOT_A_PLAIN_LIST.search(answer) or _NOT_A_PLAIN_LIST.search(truth):
-        return None
-    if len(truth_parts) != len(answer_parts):
+    if NO_SINGLE_VALUE.search(answer) or left_to_compute(answer):
         return False
-    is_list = truth_open in ("", r"\{")
-    if not is_list and (answer_open, answer_close) != (truth_open, truth_close):
-        return False
-    if is_list and answer_open not in ("", r"\{", "("):
-        return False
-    if is_list:
-        return _same_elements(answer_parts, truth_parts)
-    verdicts = [_cheap_verdict(a, t) for a, t in zip(answer_parts, truth_parts, strict=True)]
-    if False in verdicts:
-        return False
-    return None if None in verdicts else True
+    return None
 
 
-def _same_elements(answer_parts: list[str], truth_parts: list[str]) -> bool | None:
-    """Whether the parts agree in some order: greedy, because equality that text decides is transitive."""
-    remaining, unsure = list(answer_parts), False
-    for truth in truth_parts:
-        verdicts = [_cheap_verdict(part, truth) for part in remaining]
-        if True in verdicts:
-            remaining.pop(verdicts.index(True))
-        elif None in verdicts:
-            unsure = True
-        else:
-            return False
-    return None if unsure else True
+def _number(text: str) -> Number | None:
+    if ratio := _RATIO.fullmatch(text):
+        return parse_number(f"{ratio[1]}/{ratio[2]}")
+    return parse_number(text)
 
 
-def _split(text: str) -> tuple[str, list[str], str]:
-    """The outer brackets, if one pair encloses the whole text, and the parts between top-level commas."""
-    opening = closing = ""
-    for left, right in ((r"\{", r"\}"), ("(", ")"), ("[", "]"), ("(", "]"), ("[", ")")):
-        if text.startswith(left) and text.endswith(right):
-            parts = _top_level_parts(text[len(left) : -len(right)].strip())
-            if parts is not None:
-                opening, closing = left, right
-                return opening, parts, closing
-    return opening, _top_level_parts(text) or [text], closing
+_BASE_WORDS = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9"}
 
 
-def _top_level_parts(text: str) -> list[str] | None:
-    """Cut at commas and semicolons outside all brackets; None where brackets do not balance."""
-    parts, depth, start = [], 0, 0
-    for index, char in enumerate(text):
-        if char in "({[":
-            depth += 1
-        elif char in ")}]":
-            depth -= 1
-            if depth < 0:
-                return None
-        elif char in ",;" and depth == 0:
-            parts.append(text[start:index].strip())
-            start = index + 1
-    parts.append(text[start:].strip())
-    return parts if depth == 0 and all(parts) else None
+def _digits_and_base(match: re.Match[str]) -> tuple[str, str]:
+    base = match[2] or match[3]
+    return match[1].upper(), _BASE_WORDS.get(base, base)
+
+
+def _structure_verdict(answer: str, truth: str, leaf: Leaf, depth: int) -> bool | None:
+    answer_structure, truth_structure = parse_structure(answer), parse_structure(truth)
+    if answer_structure.kind == truth_structure.kind == "single":
+        part, target = answer_structure.parts[0], truth_structure.parts[0]
+        if (part, target) != (answer, truth):
+            return _compare(part, target, leaf, depth + 1)
+        return leaf(answer, truth)
+    verdict = structures_agree(answer_structure, truth_structure, partial(_compare, leaf=leaf, depth=depth + 1))
+    return leaf(answer, truth) if verdict is None else verdict

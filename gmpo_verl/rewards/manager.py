@@ -6,6 +6,10 @@ from verl import DataProto
 from verl.experimental.reward_loop.reward_manager import register
 from verl.experimental.reward_loop.reward_manager.naive import NaiveRewardManager
 
+from gmpo_verl.rewards.answer import extract_answer, template_of
+
+MAX_EXCERPT_CHARS = 80
+
 
 @register("gmpo")
 class GMPORewardManager(NaiveRewardManager):
@@ -13,12 +17,16 @@ class GMPORewardManager(NaiveRewardManager):
 
     Truncated: as long as ``data.max_response_length`` allows, and no special token (end of text, end of turn) ends it.
     ``acc`` keeps the verdict on the answer itself, so validation accuracy does not depend on the training rule.
-    Adds ``truncated`` (0 or 1) to the row's extra values; every row has the same keys, as verl stacks them.
+
+    Adds to the row's extra values ``truncated`` (0 or 1) and ``grading_failure`` (text: an answer that could not be
+    graded and its ground truth, empty for all others); every row has the same keys, as verl stacks them. verl averages
+    the numbers among them and leaves text alone.
     """
 
     def __init__(self, config: Any, tokenizer: Any, compute_score: Any, **kwargs: Any) -> None:
         super().__init__(config, tokenizer, compute_score, **kwargs)
         self.truncated_score = float((config.reward.get("reward_kwargs") or {}).get("truncated_score", 0.0))
+        self._decode = tokenizer.decode
         self.max_response_length = int(config.data.max_response_length)
         # Which of its special tokens a model stops at stands in its generation config, not in its tokenizer; ending
         # with any of them exactly at the limit is an end.
@@ -26,16 +34,35 @@ class GMPORewardManager(NaiveRewardManager):
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
         row = await super().run_single(data)
-        truncated = self._is_truncated(data)
-        row["reward_extra_info"]["truncated"] = float(truncated)
+        item = data[-1:][0]  # of several sequences verl grades the last
+        truncated = self._is_truncated(item)
+        extra = row["reward_extra_info"]
+        extra["truncated"] = float(truncated)
+        extra["grading_failure"] = self._failure(item) if extra.get("timed_out") or extra.get("error") else ""
         if truncated:
-            row["reward_score"] = row["reward_extra_info"]["score"] = self.truncated_score
+            row["reward_score"] = extra["score"] = self.truncated_score
         return row
 
-    def _is_truncated(self, data: DataProto) -> bool:
-        item = data[-1:][0]
-        response_ids = item.batch["responses"]
-        if response_ids.shape[-1] == 0:
-            return False
-        length = int(item.batch["attention_mask"][-response_ids.shape[-1] :].sum())
-        return length >= self.max_response_length and int(response_ids[length - 1]) not in self.end_tokens
+    def _is_truncated(self, item: Any) -> bool:
+        response_ids = _response_ids(item)
+        return len(response_ids) >= self.max_response_length and int(response_ids[-1]) not in self.end_tokens
+
+    def _failure(self, item: Any) -> str:
+        columns = item.non_tensor_batch
+        response = self._decode(_response_ids(item), skip_special_tokens=True)
+        answer = extract_answer(response, template_of((columns.get("extra_info") or {}).get("template")))
+        return f"{_excerpt(answer)} against {_excerpt(columns['reward_model']['ground_truth'])}"
+
+
+def _response_ids(item: Any) -> Any:
+    """The response without its padding, shape [T]."""
+    padded = item.batch["responses"]
+    mask = item.batch["attention_mask"][item.batch["attention_mask"].shape[-1] - padded.shape[-1] :]
+    return padded[: int(mask.sum())]
+
+
+def _excerpt(value: Any) -> str:
+    """One line that a terminal and a UTF-8 file can take, whatever a model wrote."""
+    text = " ".join(str(value)[: 2 * MAX_EXCERPT_CHARS].split())
+    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return text if len(text) <= MAX_EXCERPT_CHARS else text[: MAX_EXCERPT_CHARS - 1] + "\N{HORIZONTAL ELLIPSIS}"

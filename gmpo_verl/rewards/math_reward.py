@@ -1,40 +1,45 @@
 """verl's entry: the score of one response against its ground truth."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from gmpo_verl.rewards.answer import extract_answer
+from gmpo_verl.rewards.answer import Template, extract_answer, is_format_ok, template_of
 from gmpo_verl.rewards.grading_pool import Verdict, shared_pool
 
 
 async def compute_score(
-    data_source: str, solution_str: str, ground_truth: Any, extra_info: dict[str, Any] | None = None, **_: Any
+    data_source: str, solution_str: str, ground_truth: Any, extra_info: Mapping[str, Any] | None = None, **_: Any
 ) -> dict[str, float]:
-    """1 for a right boxed answer, else 0, whatever the text: what cannot be graded is counted, not raised.
+    """1 for a right answer in the form that its prompt asked for, else 0; what cannot be graded is counted.
 
     Args:
         ground_truth: a string, a number, or a list of acceptable strings.
+        extra_info: ``template`` names the prompt's form: ``qwen_math`` (a box, the default), ``r1`` or ``none``.
 
     Returns:
-        ``score`` and ``acc`` (1 or 0), and as 1 or 0: ``format_ok`` (a balanced box is there), ``timed_out`` (the
+        ``score`` and ``acc`` (1 or 0), and as 1 or 0: ``format_ok`` (the template's form is there), ``timed_out`` (the
         comparison was killed at its deadline), ``error`` (no usable ground truth, or the comparison failed).
         All floats, because verl averages every value over the validation set.
+
+    Raises:
+        ValueError: the template is none of these: the data set was prepared wrongly, and every score would be.
     """
+    template = template_of((extra_info or {}).get("template"))
     try:
-        answer = extract_answer(solution_str)
-        if answer is None:
-            return _scores(Verdict(False), format_ok=False)
-        return _scores(await shared_pool().grade_async(answer, ground_truth), format_ok=bool(answer))
+        answer = extract_answer(solution_str, template)
+        verdict = Verdict(False) if answer is None else await shared_pool().grade_async(answer, ground_truth)
+        return _scores(verdict, is_format_ok(solution_str, template))
     except Exception:
         return _scores(Verdict(False, error=True), format_ok=False)
 
 
-def grade(solution_str: str, ground_truth: Any) -> dict[str, float]:
+def grade(solution_str: str, ground_truth: Any, template: Template | None = None) -> dict[str, float]:
     """``compute_score`` for a thread: the same dict, blocking."""
+    template = template_of(template)
     try:
-        answer = extract_answer(solution_str)
-        if answer is None:
-            return _scores(Verdict(False), format_ok=False)
-        return _scores(shared_pool().grade(answer, ground_truth), format_ok=bool(answer))
+        answer = extract_answer(solution_str, template)
+        verdict = Verdict(False) if answer is None else shared_pool().grade(answer, ground_truth)
+        return _scores(verdict, is_format_ok(solution_str, template))
     except Exception:
         return _scores(Verdict(False, error=True), format_ok=False)
 

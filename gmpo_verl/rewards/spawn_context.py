@@ -1,10 +1,12 @@
-"""multiprocessing's spawn, without running the parent's ``__main__`` again in the child."""
+"""multiprocessing's spawn: no ``__main__`` of the parent in the child, no child of the parent in its forks."""
 
+import os
 import sys
 import threading
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import process
 from multiprocessing.context import SpawnContext, SpawnProcess
 
 _main_lock = threading.Lock()
@@ -34,3 +36,15 @@ def _hidden_main_module() -> Iterator[None]:
             yield
         finally:
             sys.modules["__main__"] = main
+
+
+def _disown_after_fork() -> None:
+    # A fork inherits the list of its parent's children, and would end them when it exits. multiprocessing empties the
+    # list in the forks that it makes itself; after a plain os.fork nobody does.
+    children: set[process.BaseProcess] = process._children  # type: ignore[attr-defined]
+    children.difference_update([child for child in children if isinstance(child, _Process)])
+
+
+os.register_at_fork(after_in_child=_disown_after_fork)
+# No fork while the main module is hidden: it would stay so in the child.
+os.register_at_fork(before=_main_lock.acquire, after_in_parent=_main_lock.release, after_in_child=_main_lock.release)

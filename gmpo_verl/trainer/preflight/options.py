@@ -1,5 +1,6 @@
 """Our own options: those at the top, the family's, and the embedded task's."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +33,9 @@ def check(config: DictConfig) -> Iterator[str]:
         loss.get("mean_exponent_rounds"),
     )
     yield from _trainer(config.trainer)
+    graders = os.environ.get("GMPO_GRADERS", "1")
+    if not graders.isdigit() or int(graders) < 1:
+        yield f"GMPO_GRADERS={graders} in the environment is not possible: write a whole number of at least 1."
     yield from _embedded(config)
 
 

@@ -1,8 +1,9 @@
 """Pieces that generated and hostile answers are made of."""
 
 _LATEX = r"""
-\ \\ \frac \frac{ \frac1 \sqrt \sqrt{ \text{ 1\text{a} \text{and} \mathrm{ \left( \right) \{ \} \{1, \pm \pm1, \cup \in \le
-^\circ ^{th} \% \$ \pi \infty \cdot \begin{pmatrix} \end{pmatrix} \boxed{ \boxed{} \approx \overline{ \mod \, \! 1\, \ldots
+\ \\ \frac \frac{ \frac1 \sqrt \sqrt{ \text{ 1\text{a} \text{and} \mathrm{ \left( \right) \{ \} \{1, \pm \pm1, \cup \in
+\le ^\circ ^{th} \% \$ \pi \infty \cdot \begin{pmatrix} \end{pmatrix} \boxed{ \boxed{} \approx \overline{ \mod
+\, \! 1\, \ldots
 """
 _PLAIN = r"""
 { } ( ) [ ] , ; < > = ^ _ $ % & | / + - * ! ~ : ' " 1 9 12 0.5 x y A (A) cm e5 10^ 1, 1/ 1+ (1, ((1,2), a= x=1, x<1 {1}

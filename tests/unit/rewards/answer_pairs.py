@@ -518,4 +518,10 @@ DIFFERENT_PAIRS: list[tuple[str, str]] = [
     ("no solution", "0"),
     (r"\infty", "1/0"),
     (r"\frac{1+\frac{1}{2}}{2}", "3/4"),
+    ("(A), (C)", "(A)"),
+    ("(A) (B) (C)", "A"),
+    ("(A) 5 (B) 6", "A"),
+    ("A) or B)", "A"),
+    ("1<x<2", r"1 \text{ and } 2"),
+    (">>>>{\\frac\\frac(x = 5", "5^{th}"),
 ]

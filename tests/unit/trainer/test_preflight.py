@@ -208,6 +208,12 @@ WRONG = {
 }
 
 
+@pytest.mark.parametrize("graders", ["0", "two", "-1"])
+def test_an_impossible_number_of_grading_processes_is_named(changed, monkeypatch, graders):
+    monkeypatch.setenv("GMPO_GRADERS", graders)
+    assert [finding for finding in check(changed()) if finding.startswith(f"GMPO_GRADERS={graders} ")]
+
+
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_value_is_one_sentence_that_names_it_and_the_remedy(case, changed):
     values, names, remedy = WRONG[case]
