@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup train test test-faults test-long lint clean
+.PHONY: setup train test test-faults test-long bench lint clean
 
 setup:
 	scripts/setup.sh
@@ -18,6 +18,10 @@ test-faults: setup
 
 test-long: setup
 	$(PYTHON) -m pytest -m long tests
+
+bench: setup
+	OMP_NUM_THREADS=1 $(PYTHON) scripts/benchmarks/loss.py --short
+	OMP_NUM_THREADS=1 $(PYTHON) scripts/benchmarks/reward.py --short
 
 lint: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/shellcheck scripts/*.sh .ci/run

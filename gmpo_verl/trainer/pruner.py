@@ -11,7 +11,6 @@ from transformers import AutoConfig
 from verl import DataProto
 from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 from verl.utils.seqlen_balancing import calculate_workload, get_seqlen_balanced_partitions
-from verl.workers.utils.padding import response_to_nested
 
 from gmpo_verl.trainer.guards import TrainingStoppedError
 from gmpo_verl.trainer.pruning import kept_rows, why_not_exact
@@ -60,7 +59,7 @@ class Pruner:
 
     def prune(self, batch: Any) -> Any:
         """The part of the batch that the passes need, balanced over the ranks."""
-        advantages, mask, nested_mask, uids = self._advantages(batch)
+        advantages, mask, widths, uids = self._advantages(batch)
         largest_B = (advantages.abs() * mask).amax(-1).numpy()
         kept = kept_rows(largest_B, uids.tolist(), mask.sum(-1).numpy(), self._multiple)
         self.metrics = {
@@ -71,9 +70,8 @@ class Pruner:
             return batch
         # verl's metrics look at the advantage of every response; those that stay get theirs from verl.
         left = sorted(set(range(len(batch))) - set(kept))
-        zeros = response_to_nested(torch.zeros(len(batch), mask.shape[1]), nested_mask)
-        rows = [zeros[row] for row in left]
-        fields = {name: torch.nested.as_nested_tensor(rows, layout=torch.jagged) for name in ("advantages", "returns")}
+        zeros = [torch.zeros(widths[row]) for row in left]
+        fields = {name: torch.nested.as_nested_tensor(zeros, layout=torch.jagged) for name in ("advantages", "returns")}
         keys = [batch.keys[row] for row in left]
         tq.kv_batch_put(keys=keys, partition_id=batch.partition_id, fields=TensorDict(fields, batch_size=len(left)))
         return self._balanced(batch.select_keys([batch.keys[row] for row in kept]))
@@ -90,12 +88,13 @@ class Pruner:
 
         return update
 
-    def _advantages(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, np.ndarray]:
+    def _advantages(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor, list[int], np.ndarray]:
+        """Advantages and response mask, [B, T] each; the responses' own widths; their prompts."""
         algorithm = self._config.algorithm
         data = tq.kv_batch_get(
             keys=batch.keys, partition_id=batch.partition_id, select_fields=["uid", "response_mask", "rm_scores"]
         )
-        nested_mask = data["response_mask"]
+        widths = data["response_mask"].offsets().diff().tolist()
         rows = DataProto(batch=data.to_padded_tensor())
         uids = np.array(rows.batch.pop("uid").tolist(), dtype=object)
         rows.non_tensor_batch["uid"] = uids
@@ -108,7 +107,7 @@ class Pruner:
             norm_adv_by_std_in_grpo=algorithm.norm_adv_by_std_in_grpo,
             config=algorithm,
         )
-        return rows.batch["advantages"], rows.batch["response_mask"], nested_mask, uids
+        return rows.batch["advantages"], rows.batch["response_mask"], widths, uids
 
     def _balanced(self, batch: Any) -> Any:
         workload = calculate_workload(torch.tensor([tag["seq_len"] for tag in batch.tags], dtype=torch.int64))
