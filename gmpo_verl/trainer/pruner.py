@@ -1,5 +1,6 @@
 """Takes responses without an advantage out of a round's batch before the passes over the model."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -49,19 +50,25 @@ class Pruner:
     """
 
     def __init__(self, config: Any, ranks: int) -> None:
-        actor = config.actor_rollout_ref.actor
+        actor, rollout, ref = (config.actor_rollout_ref[role] for role in ("actor", "rollout", "ref"))
         self._config = config
         self._ranks = ranks
-        self._steps = config.data.train_batch_size // actor.ppo_mini_batch_size
-        self._multiple = self._steps * ranks * (1 if actor.use_dynamic_bsz else actor.ppo_micro_batch_size_per_gpu)
-
+        self._mini_batch = actor.ppo_mini_batch_size * rollout.n  # responses
+        self._steps = 1
+        self._update_rows, self._infer_rows = ranks, ranks
+        if not actor.use_dynamic_bsz:  # a rank's rows are cut into whole micro-batches, in every pass
+            self._update_rows *= actor.ppo_micro_batch_size_per_gpu
+            sizes = (options.log_prob_micro_batch_size_per_gpu or 1 for options in (rollout, ref))
+            self._infer_rows *= math.lcm(*sizes)
         self.metrics: dict[str, float] = {}  # of the latest round, over all its responses
 
     def prune(self, batch: Any) -> Any:
         """The part of the batch that the passes need, balanced over the ranks."""
+        self._steps = len(batch) // self._mini_batch
         advantages, mask, widths, uids = self._advantages(batch)
         largest_B = (advantages.abs() * mask).amax(-1).numpy()
-        kept = kept_rows(largest_B, uids.tolist(), mask.sum(-1).numpy(), self._multiple)
+        multiple = math.lcm(self._steps * self._update_rows, self._infer_rows)
+        kept = kept_rows(largest_B, uids.tolist(), mask.sum(-1).numpy(), multiple)
         self.metrics = {
             "gmpo/zero_advantage_frac": float((largest_B == 0).mean()),
             "gmpo/pruned_frac": 1 - len(kept) / len(batch),

@@ -3,75 +3,28 @@
 Gradients are compared as vectors over all parameters, in verl's own worker on one rank and on two.
 """
 
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import engine_gradients
 import pytest
 import torch
-from engine_gradients import ALGORITHMS, EQUAL_CUTS, UNEVEN_CUTS, WHOLE, Result
-from transformers import Qwen2Config, Qwen2ForCausalLM
-
-from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
+from engine_actor import ALGORITHMS
+from engine_gradients import EQUAL_CUTS, UNEVEN_CUTS, WHOLE, Result
+from rank_processes import relative_difference, run_on_one_and_two_ranks
 
 TOLERANCE = 1e-5  # relative; float32 leaves about 1e-7
-TIMEOUT = 600  # seconds, for what takes about 20
 
 Results = dict[str, dict[str, Result]]  # by loss, then by cut
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    tokenizer = make_tokenizer()
-    config = Qwen2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=64,
-    )
-    torch.manual_seed(0)
-    Qwen2ForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def results(model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Results]:
     """By the number of ranks."""
-    folder = tmp_path_factory.mktemp("gradients")
-    with ThreadPoolExecutor() as pool:
-        runs = {ranks: pool.submit(run_ranks, ranks, model, folder / f"{ranks}.pt") for ranks in (1, 2)}
-    return {ranks: run.result() for ranks, run in runs.items()}
-
-
-def run_ranks(ranks: int, model: Path, out: Path) -> Results:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-    with subprocess.Popen(
-        [*torchrun, engine_gradients.__file__, str(model), str(out)],
-        # On the CPU, in float32, also where there is a GPU; torchrun leaves a folder of logs in TMPDIR.
-        env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "TMPDIR": str(out.parent)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        try:
-            output, _ = process.communicate(timeout=TIMEOUT)
-        finally:
-            process.terminate()  # and torchrun ends its ranks
-    assert process.returncode == 0, output
-    saved = torch.load(out)
-    return {loss: {cut: Result(**values) for cut, values in cuts.items()} for loss, cuts in saved.items()}
-
-
-def relative_difference(a: torch.Tensor, b: torch.Tensor) -> float:
-    return ((a - b).norm() / b.norm()).item()
+    saved = run_on_one_and_two_ranks(engine_gradients.__file__, model, tmp_path_factory.mktemp("gradients"))
+    return {
+        ranks: {loss: {cut: Result(**values) for cut, values in cuts.items()} for loss, cuts in losses.items()}
+        for ranks, losses in saved.items()
+    }
 
 
 def test_the_cuts_are_what_they_say_and_tokens_clip(results):
