@@ -4,7 +4,8 @@ r"""Equal as mathematics: an exact and cheap comparison first, math-verify for w
 evaluates with sympy: untrusted text may make it run forever, so it belongs in a process that can be killed.
 
 Both walk the same way (``_compare``): spelling, plain numbers, choices, words; then names, relations and units taken
-off where one side has them; structures part by part. They differ in the leaf alone: undecided here, math-verify there.
+off where one side has them; structures part by part. They differ in the leaf alone: there math-verify decides; here
+two different values do, and everything else stays open.
 """
 
 import math
@@ -16,6 +17,7 @@ from typing import Any
 from gmpo_verl.rewards.alignment import align
 from gmpo_verl.rewards.answer import MAX_ANSWER_CHARS
 from gmpo_verl.rewards.normalization import compact, normalize
+from gmpo_verl.rewards.numeric_value import values_differ
 from gmpo_verl.rewards.plain_numbers import Number, numbers_equal, parse_decimal_comma, parse_number
 from gmpo_verl.rewards.relations import NO_SINGLE_VALUE, left_to_compute
 from gmpo_verl.rewards.structure import parse_structure, structures_agree
@@ -77,8 +79,8 @@ def symbolic_verdict(answer: str, accepted: tuple[str, ...]) -> bool:
     return any(_verdict(answer, text, leaf=expressions_equal) for text in accepted)
 
 
-def _undecided(answer: str, truth: str) -> None:
-    return None
+def _undecided(answer: str, truth: str) -> bool | None:
+    return False if values_differ(answer, truth) else None
 
 
 def _verdict(answer: str, truth: str, leaf: Leaf) -> bool | None:

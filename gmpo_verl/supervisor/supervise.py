@@ -115,8 +115,8 @@ class _Supervision:
 
     def _look(self) -> None:
         """Take in everything new: the driver's events, its processes, its shared memory, its metrics."""
+        self._note_losses()  # before the driver's error, which it can follow within a moment
         self._pipe.read_into(self._status)
-        self._note_losses()
         if time.monotonic() >= self._next_scan:
             processes = self._tree.descendants()
             self._roles.discover(processes)

@@ -150,7 +150,7 @@ def test_where_no_process_can_start_answers_are_errors_and_one_sentence_says_why
 ) -> None:
     pool = GradingPool(memory_bytes=1 << 20)
     try:
-        verdicts = [pool.submit("(x+1)^2", f"x^2+{index}") for index in range(5)]
+        verdicts = [pool.submit(f"(x+{index})^2", f"x^2+{2 * index}x+{index**2}") for index in range(1, 6)]
         assert [verdict.result() for verdict in verdicts] == [ERROR] * 5
         assert pool.grade("46", "46") == Verdict(True)
     finally:
