@@ -20,6 +20,7 @@ from gmpo_verl.rewards.normalization import compact, normalize
 from gmpo_verl.rewards.numeric_value import values_differ
 from gmpo_verl.rewards.plain_numbers import Number, numbers_equal, parse_decimal_comma, parse_number
 from gmpo_verl.rewards.relations import NO_SINGLE_VALUE, left_to_compute
+from gmpo_verl.rewards.reordered_sum import is_reordered
 from gmpo_verl.rewards.structure import parse_structure, structures_agree
 from gmpo_verl.rewards.words import choice_verdict, words_verdict
 
@@ -106,7 +107,7 @@ def _compare(answer: str, truth: str, leaf: Leaf, depth: int = 0) -> bool | None
     if aligned is None:
         return False
     answer, truth = aligned
-    if compact(answer) == compact(truth):
+    if compact(answer) == compact(truth) or is_reordered(answer, truth):
         return True
     verdict = _numbers_verdict(answer, truth)
     if verdict is not None:
