@@ -31,7 +31,7 @@ def initialize(owner_pid: int, memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # math-verify warns that its own timeouts are off and reports every answer it cannot parse.
     logging.disable(logging.CRITICAL)
-    symbolic_verdict("1+x", ("x+1",))
+    symbolic_verdict("(x+1)^2", ("x^2+2x+1",))  # loads sympy: text does not decide it
 
 
 def identify() -> int:
