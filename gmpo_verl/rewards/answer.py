@@ -1,6 +1,6 @@
 r"""The answer of a response, and whether it has the format that its prompt asked for."""
 
-from typing import Literal, cast, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 from gmpo_verl.rewards.bare_answer import bare_answer
 from gmpo_verl.rewards.boxes import boxed_answer, has_box
@@ -43,8 +43,15 @@ def response_text(response: str) -> str:
     return response[: min(ends, default=len(response))][-MAX_RESPONSE_CHARS:]
 
 
-def extract_answer(response: str, template: Template = DEFAULT_TEMPLATE) -> str | None:
-    r"""The answer of a response, stripped; None where there is none or it is longer than MAX_ANSWER_CHARS.
+class Reading(NamedTuple):
+    """What a response answers, and whether its template's form is there and not empty."""
+
+    answer: str | None  # stripped; None where there is none or it is longer than MAX_ANSWER_CHARS
+    format_ok: bool  # a balanced box, the tags of r1, any answer for none
+
+
+def read_response(response: str, template: Template = DEFAULT_TEMPLATE) -> Reading:
+    r"""The answer of a response, by the template of its prompt.
 
     - ``qwen_math``: the content of the last balanced ``\boxed{...}`` (or ``\fbox``); boxes that only "and", "or",
       commas or layout separate are one answer.
@@ -54,15 +61,16 @@ def extract_answer(response: str, template: Template = DEFAULT_TEMPLATE) -> str 
     - ``none``: the box if there is one, else the bare final answer: after "the answer is" or "####", else a last line
       of up to three words, else the last formula, else the last number. Understand-r1-zero needs a box here too.
     """
-    answer = _ANSWERS[template](response_text(response))
-    return answer if answer is None or len(answer) <= MAX_ANSWER_CHARS else None
+    text = response_text(response)
+    answer = _ANSWERS[template](text)
+    if answer is not None and len(answer) > MAX_ANSWER_CHARS:
+        answer = None
+    return Reading(answer, format_ok=bool(_r1_content(text) if template == "r1" else answer))
 
 
-def is_format_ok(response: str, template: Template = DEFAULT_TEMPLATE) -> bool:
-    """The template's form is there and not empty: a balanced box, the tags of ``r1``, any answer for ``none``."""
-    if template == "r1":
-        return bool(_r1_content(response_text(response)))
-    return bool(extract_answer(response, template))
+def extract_answer(response: str, template: Template = DEFAULT_TEMPLATE) -> str | None:
+    """The answer of `read_response`."""
+    return read_response(response, template).answer
 
 
 def _boxed(text: str) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gmpo_verl.rewards.answer import Template, extract_answer, is_format_ok, template_of
+from gmpo_verl.rewards.answer import Template, read_response, template_of
 from gmpo_verl.rewards.grading_pool import Verdict, shared_pool
 
 
@@ -26,10 +26,10 @@ async def compute_score(
     """
     template = template_of((extra_info or {}).get("template"))
     try:
-        answer = extract_answer(solution_str, template)
+        answer, format_ok = read_response(solution_str, template)
         verdict = Verdict(False) if answer is None else await shared_pool().grade_async(answer, ground_truth)
-        return _scores(verdict, is_format_ok(solution_str, template))
-    except Exception:
+        return _scores(verdict, format_ok)
+    except Exception:  # whatever untrusted text sets off is counted as an error
         return _scores(Verdict(False, error=True), format_ok=False)
 
 
@@ -37,10 +37,10 @@ def grade(solution_str: str, ground_truth: Any, template: Template | None = None
     """``compute_score`` for a thread: the same dict, blocking."""
     template = template_of(template)
     try:
-        answer = extract_answer(solution_str, template)
+        answer, format_ok = read_response(solution_str, template)
         verdict = Verdict(False) if answer is None else shared_pool().grade(answer, ground_truth)
-        return _scores(verdict, is_format_ok(solution_str, template))
-    except Exception:
+        return _scores(verdict, format_ok)
+    except Exception:  # as above
         return _scores(Verdict(False, error=True), format_ok=False)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gmpo_verl.rewards.answer import MAX_ANSWER_CHARS, Template, extract_answer, is_format_ok, template_of
+from gmpo_verl.rewards.answer import MAX_ANSWER_CHARS, Template, extract_answer, read_response, template_of
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_the_last_balanced_box_is_the_answer(response: str, answer: str) -> None
 @pytest.mark.parametrize("response", ["", "42", r"the answer is \boxed{42", r"\boxed", "boxed{42}", r"\boxed{" * 1000])
 def test_without_a_balanced_box_there_is_no_answer(response: str) -> None:
     assert extract_answer(response) is None
-    assert not is_format_ok(response)
+    assert not read_response(response).format_ok
 
 
 def test_an_unclosed_box_does_not_hide_a_closed_one() -> None:
@@ -40,7 +40,7 @@ def test_an_unclosed_box_does_not_hide_a_closed_one() -> None:
 
 def test_an_empty_box_is_an_answer_in_the_wrong_format() -> None:
     assert extract_answer(r"\boxed{ }") == ""
-    assert not is_format_ok(r"\boxed{ }")
+    assert not read_response(r"\boxed{ }").format_ok
 
 
 @pytest.mark.parametrize(
@@ -101,10 +101,10 @@ def test_the_answer_of_r1_stands_between_its_tags_and_may_be_boxed(response: str
 
 
 def test_the_format_of_r1_is_its_tags_with_something_between_them() -> None:
-    assert is_format_ok("</think> <answer>42</answer>", "r1")
-    assert is_format_ok(r"</think> <answer>\boxed{42</answer>", "r1")
-    assert not is_format_ok("</think> <answer> </answer>", "r1")
-    assert not is_format_ok(r"\boxed{42}", "r1")
+    assert read_response("</think> <answer>42</answer>", "r1").format_ok
+    assert read_response(r"</think> <answer>\boxed{42</answer>", "r1").format_ok
+    assert not read_response("</think> <answer> </answer>", "r1").format_ok
+    assert not read_response(r"\boxed{42}", "r1").format_ok
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_the_format_of_r1_is_its_tags_with_something_between_them() -> None:
 )
 def test_without_a_template_the_box_counts_or_else_the_bare_final_answer(response: str, answer: str | None) -> None:
     assert extract_answer(response, "none") == answer
-    assert is_format_ok(response, "none") is (answer is not None)
+    assert read_response(response, "none").format_ok is (answer is not None)
 
 
 def test_a_bare_answer_counts_only_where_the_template_asks_for_no_box() -> None:
@@ -173,7 +173,7 @@ anything = st.lists(
 def test_whatever_the_text_an_answer_is_stripped_and_short_or_none(response: str, template: Template) -> None:
     answer = extract_answer(response, template)
     assert answer is None or (answer == answer.strip() and len(answer) <= MAX_ANSWER_CHARS)
-    assert is_format_ok(response, template) in (True, False)
+    assert read_response(response, template).format_ok in (True, False)
 
 
 @given(
