@@ -81,7 +81,7 @@ class Grader:
             if death.exitcode == -grader_process.DEADLINE_SIGNAL:
                 return TIMED_OUT
             raise ProcessLostError(began=True) from death
-        except Exception as error:
+        except Exception as error:  # stopped, interrupted or without a process: pebble has many names for it
             began = self._task is not None and self._task.running()
             self.pid = None
             self._pool.stop()  # and start() waits for its end, when the turn has passed to another

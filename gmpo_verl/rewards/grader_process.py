@@ -1,7 +1,6 @@
 """What runs inside a grading process: its limits, and math-verify's comparison. Imports sympy, never torch or verl."""
 
 import contextlib
-import ctypes
 import logging
 import os
 import resource
@@ -9,17 +8,15 @@ import signal
 import sys
 
 from gmpo_verl.rewards.equivalence import symbolic_verdict
+from gmpo_verl.supervisor.prctl import tied_to
 
 DEADLINE_SIGNAL = signal.SIGPROF  # what ITIMER_PROF sends
-
-_PR_SET_PDEATHSIG = 1
 
 
 def initialize(owner_pid: int, memory_bytes: int) -> None:
     """Tie this process to its owner, bound its address space, and load sympy before the first deadline starts."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != owner_pid:  # the owner died before the line above took effect
-        os._exit(1)
+    if not tied_to(owner_pid):
+        os._exit(1)  # now: there is nobody to tell
     # The default action ends the process at once; pebble's handler waits for Python code to run, and sympy can stay
     # inside one big-integer operation for minutes.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

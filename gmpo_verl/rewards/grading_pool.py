@@ -60,7 +60,7 @@ class GradingPool:
                 return _decided(ERROR)
             correct = cheap_verdict(answer, accepted)
             return self._ask_once(answer, accepted) if correct is None else _decided(Verdict(correct))
-        except Exception:
+        except Exception:  # whatever untrusted text sets off is counted as an error
             return _decided(ERROR)
 
     def grade(self, answer: str, ground_truth: Any) -> Verdict:

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
+from typing import TypeGuard
 from zlib import crc32
 
 # Rational wherever the LaTeX parser sees a rational number too, because it reads "2(3)" as the mixed number 2 + 3.
@@ -211,7 +212,7 @@ def _spelled(token: str) -> Value:
     return _CONSTANTS[token] if token in _CONSTANTS else float(token)
 
 
-def _is_rational(value: Value) -> bool:
+def _is_rational(value: Value) -> TypeGuard[int | Fraction]:
     return isinstance(value, (int, Fraction))
 
 
@@ -229,7 +230,7 @@ def _sum_of(a: Value, b: Value) -> Value:
 
 
 def _quotient(a: Value, b: Value) -> Value:
-    if isinstance(a, (int, Fraction)) and isinstance(b, (int, Fraction)):
+    if _is_rational(a) and _is_rational(b):
         return Fraction(a, b)
     return a / b
 

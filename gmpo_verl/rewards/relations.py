@@ -46,7 +46,7 @@ def assignment(text: str) -> tuple[str, str]:
     r"""The name and the value of "x = 5" and "5 = x"; the name is empty where the text assigns nothing."""
     if "=" not in text:
         return "", text
-    sides = [side.strip() for side in _EQUALS.split(text)]
+    sides = _sides(text)
     is_list = len(sides) > 2 and _SEPARATOR.search(text)
     if len(sides) < 2 or not all(sides) or is_list:
         return "", text
@@ -61,7 +61,7 @@ def last_side(text: str) -> str:
     """The result of "12+34=46" and "x+y = 5"; an equation in standard form ("2x-y=0") or "7=a+c" has none."""
     if "=" not in text or NO_SINGLE_VALUE.search(text):
         return text
-    sides = [side.strip() for side in _EQUALS.split(text)]
+    sides = _sides(text)
     return sides[-1] if _LETTER.search(sides[0]) and sides[-1] != "0" else computed_value(text)
 
 
@@ -69,7 +69,7 @@ def computed_value(text: str) -> str:
     """The last side of a chain that starts with numbers, as in "12+34=46"; other texts stay."""
     if "=" not in text:
         return text
-    sides = [side.strip() for side in _EQUALS.split(text)]
+    sides = _sides(text)
     if len(sides) < 2 or _LETTER.search(sides[0]) or _SEPARATOR.search(sides[0]):
         return text
     return sides[-1] if len(sides) > 2 or not _LETTER.search(sides[-1]) else text
@@ -82,3 +82,7 @@ def without_membership(text: str) -> str:
     if text.startswith(r"\{") and (builder := _SET_BUILDER.match(text)):
         return builder[1].strip()
     return text
+
+
+def _sides(text: str) -> list[str]:
+    return [side.strip() for side in _EQUALS.split(text)]

@@ -33,6 +33,21 @@ class Structure(NamedTuple):
     columns: int = 0  # of a matrix
 
 
+def outside_brackets(text: str, chars: str) -> list[int] | None:
+    """Where one of `chars` stands outside all brackets; None where these do not balance."""
+    found, depth = [], 0
+    for position, char in enumerate(text):
+        if char in "({[":
+            depth += 1
+        elif char in ")}]":
+            depth -= 1
+            if depth < 0:
+                return None
+        elif depth == 0 and char in chars:
+            found.append(position)
+    return found if depth == 0 else None
+
+
 def parse_structure(text: str) -> Structure:
     r"""What the normalized text holds: "(1, 2)" is a tuple, "1 \pm 2" the list of its two values."""
     if r"\begin" in text and (matrix := _parse_matrix(text)):
@@ -152,16 +167,8 @@ def _with_both_signs(parts: list[str]) -> list[str]:
 
 def _top_level_parts(text: str) -> list[str] | None:
     """Cut at commas and semicolons outside all brackets; None where brackets do not balance or a part is empty."""
-    parts, depth, start = [], 0, 0
-    for index, char in enumerate(text):
-        if char in "({[":
-            depth += 1
-        elif char in ")}]":
-            depth -= 1
-            if depth < 0:
-                return None
-        elif char in ",;" and depth == 0:
-            parts.append(text[start:index].strip())
-            start = index + 1
-    parts.append(text[start:].strip())
-    return parts if depth == 0 and all(parts) else None
+    cuts = outside_brackets(text, ",;")
+    if cuts is None:
+        return None
+    parts = [text[start:end].strip() for start, end in zip([0, *(cut + 1 for cut in cuts)], [*cuts, None], strict=True)]
+    return parts if all(parts) else None

@@ -29,10 +29,17 @@ def die_with_parent() -> None:
     supervisor = os.environ.get(SUPERVISOR_PID)
     if supervisor is None:
         return
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The supervisor may have died before the line above took effect.
-    if os.getppid() != int(supervisor):
+    if not tied_to(int(supervisor)):
         sys.exit(1)
+
+
+def tied_to(parent: int) -> bool:
+    """Have the kernel kill this process when the thread that started it ends; False where `parent` is dead already.
+
+    Raises OSError where the kernel refuses.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == parent  # it may have died before the line above took effect
 
 
 def _prctl(option: int, value: int) -> None:

@@ -20,10 +20,14 @@ SMALL = (
 
 def train(folder: Path, *arguments: str, timeout: float = 500) -> subprocess.CompletedProcess[str]:
     """The command with `arguments`, in `folder`, its run directory being `folder`/run."""
+    return run_python(folder, "-m", "gmpo_verl.main_ppo", *SMALL, *arguments, timeout=timeout)
+
+
+def run_python(folder: Path, *arguments: str, timeout: float, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "gmpo_verl.main_ppo", *SMALL, *arguments],
+        [sys.executable, *arguments],
         cwd=folder,
-        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        env=os.environ | {"HF_HUB_OFFLINE": "1"} | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -2,9 +2,7 @@
 
 import json
 import math
-import os
 import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 from statistics import mean, stdev
@@ -12,7 +10,7 @@ from typing import Any
 
 import pytest
 from family_tour import ALGORITHMS, STEPS
-from small_run import assert_trained, metrics_rows, train
+from small_run import assert_trained, metrics_rows, run_python, train
 
 from gmpo_verl.algorithms.annealing import annealed
 from gmpo_verl.config.compose import group_options
@@ -37,16 +35,9 @@ SETTINGS = (
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     folder = tmp_path_factory.mktemp("tour")
-    result = subprocess.run(
-        [sys.executable, str(E2E / "family_tour.py"), *SETTINGS, "run_dir=run"],
-        cwd=folder,
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(E2E)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    return folder, result
+    # Ray's workers find the tour's classes by the name of their module.
+    script = [str(E2E / "family_tour.py"), *SETTINGS, "run_dir=run"]
+    return folder, run_python(folder, *script, timeout=900, PYTHONPATH=str(E2E))
 
 
 def steps_of(folder: Path, algorithm: str) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:

@@ -3,16 +3,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from omegaconf import OmegaConf
+from tensordict import TensorDict
+from verl import DataProto
+from verl.trainer.ppo.reward import load_reward_manager
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("verl")
-
-from omegaconf import OmegaConf  # noqa: E402
-from tensordict import TensorDict  # noqa: E402
-from verl import DataProto  # noqa: E402
-from verl.trainer.ppo.reward import load_reward_manager  # noqa: E402
-
-from gmpo_verl.rewards.manager import MAX_EXCERPT_CHARS, _excerpt  # noqa: E402
+from gmpo_verl.rewards.manager import MAX_EXCERPT_CHARS, _excerpt
 
 EOS, PAD, LIMIT = 1, 0, 12
 KEYS = {"score", "acc", "format_ok", "timed_out", "error", "truncated", "grading_failure"}
