@@ -33,7 +33,7 @@ def template_of(name: object) -> Template:
     if name is None:
         return DEFAULT_TEMPLATE
     if name not in get_args(Template):
-        raise ValueError(f"extra_info['template'] is {name!r}: it must be one of {', '.join(get_args(Template))}")
+        raise ValueError(f"extra_info['template'] is {name!r} and not one of {', '.join(get_args(Template))}")
     return cast(Template, name)
 
 

@@ -8,11 +8,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from gmpo_verl.config.nearest import nearest, one_of
 from gmpo_verl.data.embedded import is_embedded
+from gmpo_verl.rewards.answer import template_of
 from gmpo_verl.trainer.preflight.model import existing_sibling
 from gmpo_verl.trainer.preflight.options import embedded_task
 from gmpo_verl.trainer.preflight.prompt_lengths import longer_prompts
 from gmpo_verl.trainer.preflight.rows import Rows, read_rows
 
+_OUR_REWARD = "pkg://gmpo_verl.rewards.math_reward"
 _REMOTE = ("hdfs://", "s3://", "gs://", "http://", "https://")
 
 
@@ -112,6 +114,8 @@ def _columns(config: DictConfig, key: str, name: str, rows: Rows) -> Iterator[st
                 "write each problem's answer there, or leave the problem out."
             )
             break
+    if config.reward.custom_reward_function.path == _OUR_REWARD:
+        yield from _templates(key, name, rows)
     if config.data.prompt_key in rows.columns:
         for row in rows.first:
             if not _is_chat(row.get(config.data.prompt_key)):
@@ -121,6 +125,16 @@ def _columns(config: DictConfig, key: str, name: str, rows: Rows) -> Iterator[st
                     'write it as [{"role": "user", "content": PROBLEM}].'
                 )
                 break
+
+
+def _templates(key: str, name: str, rows: Rows) -> Iterator[str]:
+    for row in rows.first:
+        extra_info = row.get("extra_info")
+        try:
+            template_of(extra_info.get("template") if isinstance(extra_info, dict) else None)
+        except ValueError as error:
+            yield f"{key}={name} has a row whose {error}: write one of these, or leave it out for a boxed answer."
+            return
 
 
 def _is_chat(prompt: Any) -> bool:

@@ -92,6 +92,19 @@ def test_a_missing_column_is_named(changed, tmp_path, column):
     assert any(f"has no column {column}" in finding and f"{column}s" in finding for finding in findings)
 
 
+def test_an_unknown_template_is_named(changed, tmp_path):
+    path = write(tmp_path / "r2.parquet", [row(extra_info={"template": "r2"})] * 64)
+    sentence = one(check(changed(**{"data.train_files": path})))
+    assert "r2.parquet has a row whose extra_info['template'] is 'r2'" in sentence
+    assert "qwen_math, r1, none" in sentence
+
+
+@pytest.mark.parametrize("extra_info", [{"template": "r1"}, {"template": None, "index": 1}, {"index": 1}, None])
+def test_a_known_template_or_none_is_fine(changed, tmp_path, extra_info):
+    path = write(tmp_path / "train.parquet", [row(extra_info=extra_info)] * 512)
+    assert check(changed(**{"data.train_files": path, "trainer.total_training_steps": 16})) == []
+
+
 def test_a_missing_ground_truth_is_named(changed, tmp_path):
     path = write(tmp_path / "train.parquet", [row(answer=None)] * 64)
     assert "reward_model.ground_truth" in one(check(changed(**{"data.train_files": path})))
