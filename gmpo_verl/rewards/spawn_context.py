@@ -1,4 +1,4 @@
-"""multiprocessing's spawn: no ``__main__`` of the parent in the child, no child of the parent in its forks."""
+"""multiprocessing's spawn for one child at a time: no ``__main__`` of the parent in it, no file in shared memory."""
 
 import os
 import sys
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import process
 from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any
 
 _main_lock = threading.Lock()
 
@@ -18,10 +19,33 @@ class _Process(SpawnProcess):
             super().start()
 
 
+class _LocalRLock:
+    """A lock between the threads of a process: whoever unpickles it gets one of its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        return self._lock.acquire(block, -1 if timeout is None or not block else timeout)
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def __reduce__(self) -> tuple[type["_LocalRLock"], tuple[()]]:
+        return _LocalRLock, ()
+
+
 class MainlessSpawnContext(SpawnContext):
-    """A start method for functions of importable modules: the child gets an empty ``__main__``."""
+    """A start method for functions of importable modules, in pools of one process.
+
+    The child gets an empty ``__main__``. ``RLock`` excludes threads, not processes: in a pool of one there is nobody to
+    exclude, and what multiprocessing makes there is a file in shared memory, which stays when everything is killed.
+    """
 
     Process = _Process
+
+    def RLock(self) -> Any:
+        return _LocalRLock()
 
 
 @contextmanager

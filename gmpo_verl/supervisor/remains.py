@@ -38,10 +38,11 @@ class Claim:
         if files != self._noted:
             self._noted = files
             with contextlib.suppress(OSError):
+                # One write, and a line of its own: killed at any moment, this leaves a list that can be read.
                 self._file.seek(0)
-                self._file.truncate()
-                json.dump(sorted(files), self._file)
+                self._file.write(json.dumps(sorted(files)) + "\n")
                 self._file.flush()
+                self._file.truncate()
 
     def release(self) -> None:
         self._file.close()
@@ -59,7 +60,7 @@ def _remove_if_dead(folder: Path) -> bool:
             return False
         with claim.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            files = {(path, inode) for path, inode in json.load(file) if Path(path).parent == SHARED_MEMORY}
+            files = {(path, inode) for path, inode in json.loads(file.readline()) if Path(path).parent == SHARED_MEMORY}
             # Its processes may be about to end: the next supervisor finds them gone.
             if files and {inode for _, inode in files} & _all_inodes_in_use():
                 return False

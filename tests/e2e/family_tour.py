@@ -12,6 +12,7 @@ import ray
 from omegaconf import OmegaConf, open_dict
 
 from gmpo_verl.config.compose import compose
+from gmpo_verl.supervisor.supervise import supervise
 from gmpo_verl.trainer import driver, task_runner
 
 STEPS = 5
@@ -70,7 +71,7 @@ def main(overrides: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    # Not as __main__: Ray would pickle its classes by value, and they would see empty registries.
-    import family_tour
-
-    sys.exit(family_tour.main(sys.argv[1:]))
+    # Watched over as the command itself is. Imported, not as __main__: Ray would pickle its classes by value, and they
+    # would see empty registries.
+    tour = "import sys, family_tour; sys.exit(family_tour.main(sys.argv[1:]))"
+    sys.exit(supervise(sys.argv[1:], (sys.executable, "-c", tour)))

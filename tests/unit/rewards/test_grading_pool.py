@@ -10,6 +10,7 @@ import pytest
 from gmpo_verl.rewards import grading_pool
 from gmpo_verl.rewards.grader import Grader
 from gmpo_verl.rewards.grading_pool import GradingPool, Verdict
+from gmpo_verl.supervisor.shared_memory import SHARED_MEMORY, inodes_in_use
 
 HANGS = "3219313^{33923273}"
 NEEDS_MATHEMATICS = ("(x+1)^2", "x^2+2x+1")
@@ -133,6 +134,11 @@ def test_a_process_loads_sympy_and_neither_torch_nor_verl_nor_ray() -> None:
         assert psutil.Process(grader.pid).memory_info().rss < 200 << 20
     finally:
         grader.stop()
+
+
+def test_a_pool_has_nothing_in_shared_memory_that_could_stay_behind(shared: GradingPool) -> None:
+    assert shared.grade(*NEEDS_MATHEMATICS).correct
+    assert shared.pids() and not any(inodes_in_use(pid, SHARED_MEMORY) for pid in shared.pids())
 
 
 def test_the_address_space_of_a_process_is_bounded() -> None:
