@@ -70,8 +70,15 @@ def main(overrides: list[str]) -> int:
     return driver.main([*overrides, f"trainer.total_training_steps={STEPS * len(ALGORITHMS)}"])
 
 
+# Imported, not as __main__: Ray would pickle its classes by value, and they would see empty registries. The token comes
+# first: Ray reads it where it is imported.
+DRIVER = """
+import sys
+from gmpo_verl.trainer.ray_cluster import give_ray_a_token
+give_ray_a_token(sys.argv)
+import family_tour
+sys.exit(family_tour.main(sys.argv[1:]))
+"""
+
 if __name__ == "__main__":
-    # Watched over as the command itself is. Imported, not as __main__: Ray would pickle its classes by value, and they
-    # would see empty registries.
-    tour = "import sys, family_tour; sys.exit(family_tour.main(sys.argv[1:]))"
-    sys.exit(supervise(sys.argv[1:], (sys.executable, "-c", tour)))
+    sys.exit(supervise(sys.argv[1:], (sys.executable, "-c", DRIVER)))  # watched over as the command itself is
