@@ -1,5 +1,6 @@
 """From a command line to a configuration, through hydra, with errors that fit in one sentence."""
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from gmpo_verl.errors import UserError
 CONFIG_DIR = Path(__file__).resolve().parent
 PRIMARY_CONFIG = "gmpo_trainer"
 GROUPS = ("algorithm", "recipe", "hardware")
-_VERL_CONFIGS = "pkg://verl.trainer.config"
 
 
 def compose(arguments: Sequence[str]) -> DictConfig:
@@ -64,9 +64,9 @@ def run_hydra_flags(arguments: Sequence[str]) -> None:
 def _compose(arguments: Arguments) -> DictConfig:
     overrides = [_parse(text) for text in arguments.overrides]
     _check_groups(overrides, arguments.config_dir)
-    texts = list(arguments.overrides)
-    if arguments.config_dir:
-        texts.append(f"hydra.searchpath=[{_VERL_CONFIGS},'file://{arguments.config_dir}']")
+    folders = [_verl_configs(), *([arguments.config_dir] if arguments.config_dir else [])]
+    search_path = ",".join(f"'file://{folder}'" for folder in folders)
+    texts = [*arguments.overrides, f"hydra.searchpath=[{search_path}]"]
     with hydra.initialize_config_dir(str(CONFIG_DIR), version_base=None):
         try:
             config = hydra.compose(PRIMARY_CONFIG, overrides=texts, return_hydra_config=True)
@@ -183,10 +183,14 @@ def _names_a_group(override: Override) -> bool:
     """Whether an override chooses a group's option (one of ours, or one of verl's) and not a plain value."""
     if override.package is not None or "/" in override.key_or_group or override.key_or_group in GROUPS:
         return True
-    import verl.trainer.config
+    return "." not in override.key_or_group and (_verl_configs() / override.key_or_group).is_dir()
 
-    folder = Path(verl.trainer.config.__file__).parent / override.key_or_group
-    return "." not in override.key_or_group and folder.is_dir()
+
+def _verl_configs() -> Path:
+    """The folder behind the primary configuration's `pkg://verl.trainer.config`, which hydra would import: 3 s."""
+    spec = importlib.util.find_spec("verl")
+    assert spec is not None and spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0], "trainer", "config")
 
 
 def all_keys(config: DictConfig) -> dict[str, object]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gmpo_verl.errors import UserError
 from gmpo_verl.trainer import status
+from gmpo_verl.trainer.forked_workers import start_early
 from gmpo_verl.trainer.ray_cluster import give_ray_a_token, prepare_environment, ray_init_arguments
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ def _main(arguments: Sequence[str]) -> int:
         run_hydra_flags(arguments)
         return 0
     config = compose(arguments)
+
+    prepare_environment(config)
+    start_early(config)
 
     from gmpo_verl.trainer.preflight import check, describe
     from gmpo_verl.trainer.run_dir import open_run_dir
@@ -88,7 +92,6 @@ def _run(config: Any, run_dir: "RunDir") -> int:
 
 def train(config: Any) -> None:
     """Start Ray and verl's loop; returns when the asked-for steps are done."""
-    prepare_environment(config)
     status.notify("stage", text="starting Ray, the FSDP2 workers and the vLLM server")
 
     from omegaconf import OmegaConf, open_dict

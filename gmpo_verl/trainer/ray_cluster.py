@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gmpo_verl.fork_server.start import EXECUTABLE
 from gmpo_verl.supervisor.temp_dir import TEMP_DIR
 
 ADDRESS_OPTION = "ray_kwargs.ray_init.address"
@@ -33,6 +34,7 @@ def prepare_environment(config: Any) -> None:
     defaults = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_LOGGING_LEVEL": "WARN",  # as verl sets it in its workers; forked ones have imported vLLM by then
         "DO_NOT_TRACK": "1",
         "RAY_DEDUP_LOGS": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -56,10 +58,13 @@ def ray_init_arguments(config: Any) -> Any:
     arguments = OmegaConf.to_container(config.ray_kwargs.ray_init, resolve=True)
     assert isinstance(arguments, dict)
     temp_dir = os.environ.get(TEMP_DIR)
-    if not _named_cluster(config) and temp_dir:
+    if not names_a_cluster(config) and temp_dir:
         arguments.setdefault("_temp_dir", str(Path(temp_dir) / "ray"))
+        if executable := os.environ.get(EXECUTABLE):
+            runtime_env = arguments.setdefault("runtime_env", {})
+            runtime_env["py_executable"] = runtime_env.get("py_executable") or executable
     return OmegaConf.create(arguments)
 
 
-def _named_cluster(config: Any) -> bool:
+def names_a_cluster(config: Any) -> bool:
     return bool(config.ray_kwargs.ray_init.get("address") or os.environ.get("RAY_ADDRESS"))
