@@ -1,5 +1,6 @@
 """verl's agent loop over a group: one tokenisation, one generation call, one grading call and one put a prompt."""
 
+import asyncio
 import logging
 import random
 import time
@@ -22,8 +23,10 @@ from verl.trainer.ppo.v1.agent_loop_tq import (
     apply_greedy_sampling_params,
 )
 from verl.utils.tensordict_utils import list_of_dict_to_tensordict
-from verl.workers.rollout.llm_server import LLMServerClient
+from verl.workers.rollout.llm_server import FullyAsyncLLMServerClient, LLMServerClient
 from verl.workers.rollout.replica import TokenOutput
+
+from gmpo_verl.rollout.resuming import resumed
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +47,11 @@ class GroupAgentLoopWorker(_AgentLoopWorkerTQ):
             rollout.name == "vllm"
             and not rollout.disaggregation.enabled
             and not rollout.full_determinism
-            and type(self.llm_client) is LLMServerClient  # verl's asynchronous one resumes interrupted responses
+            and type(self.llm_client) in (LLMServerClient, FullyAsyncLLMServerClient)
             and self.processor is None
             and not self.distillation_enabled
         )
+        self._interruptible = isinstance(self.llm_client, FullyAsyncLLMServerClient)
         self._single_turn: Any = None
 
     async def _run_prompt(
@@ -105,17 +109,22 @@ class GroupAgentLoopWorker(_AgentLoopWorkerTQ):
         return self._single_turn
 
     async def _generate(self, prompt_ids: list[int], sampling_params: dict[str, Any], n: int) -> list[TokenOutput]:
-        """`LLMServerClient.generate` for a group, which stays on one server and shares its prefix there."""
+        """verl's `client.generate` for a group, which stays on one server and shares its prefix there."""
+        if self._interruptible:
+            sampling_params = sampling_params | {"max_tokens": self.config.actor_rollout_ref.rollout.response_length}
         request_id = uuid4().hex
         server_id, server = await self.llm_client._acquire_server(request_id, prompt_ids=prompt_ids)
         try:
-            responses = await server.generate_group.remote(prompt_ids, sampling_params, n)
+            responses = await server.generate_group.remote(prompt_ids, sampling_params, n, self._interruptible)
         finally:
             self.llm_client._release_server(server_id, request_id=request_id)
         for response in responses:
             version = response.extra_fields.get("global_steps")
             response.extra_fields |= {"min_global_steps": version, "max_global_steps": version}
-        return responses
+        if not self._interruptible:
+            return responses
+        rests = (resumed(self.llm_client, request_id, prompt_ids, sampling_params, begun) for begun in responses)
+        return list(await asyncio.gather(*rests))
 
     async def _grade(self, outputs: list[AgentLoopOutput], shared: dict[str, Any]) -> None:
         if self.reward_loop_worker_handles is None:

@@ -1,6 +1,8 @@
 """verl's vLLM server, asked for all responses of a prompt in one call."""
 
 import asyncio
+import multiprocessing
+import os
 from typing import Any
 from uuid import uuid4
 
@@ -9,17 +11,27 @@ from verl.workers.rollout.replica import TokenOutput
 from verl.workers.rollout.vllm_rollout.vllm_async_server import vLLMHttpServer, vLLMReplica
 from vllm.sampling_params import RequestOutputKind
 
+from gmpo_verl.fork_server.start import EXECUTABLE
+
 
 class GroupHttpServer(vLLMHttpServer):
     """Adds `generate_group`; each response is a request of verl's own `generate`."""
 
-    async def generate_group(self, prompt_ids: list[int], sampling_params: dict[str, Any], n: int) -> list[TokenOutput]:
-        """`n` responses to one prompt, in one Ray call.
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if executable := os.environ.get(EXECUTABLE):
+            multiprocessing.set_executable(executable)  # vLLM's engine is a fork of the server too
+        super().__init__(*args, **kwargs)
 
-        vLLM hands over a response once, at its end, and as token ids: verl uses neither the text nor what comes before
-        the end.
+    async def generate_group(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], n: int, interruptible: bool
+    ) -> list[TokenOutput]:
+        """`n` responses to one prompt, in one Ray call, as token ids: verl uses no text.
+
+        vLLM hands over a response once, at its end, unless it may be interrupted: verl's `abort_all_requests` waits up
+        to a minute for the first output of every request.
         """
-        options = sampling_params | {"output_kind": RequestOutputKind.FINAL_ONLY, "detokenize": False}
+        kind = RequestOutputKind.CUMULATIVE if interruptible else RequestOutputKind.FINAL_ONLY
+        options = sampling_params | {"output_kind": kind, "detokenize": False}
         return list(
             await asyncio.gather(*(self.generate(prompt_ids, dict(options), request_id=uuid4().hex) for _ in range(n)))
         )

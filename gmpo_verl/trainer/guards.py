@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 CORRELATION = "training/rollout_actor_probs_pearson_corr"
-STALENESS = "training/off_policy/trajectory_staleness/max"
+STALENESS = "training/off_policy/trajectory_staleness_worst/max"  # of the oldest weights that made one of its tokens
 WARN_BELOW, STOP_BELOW = 0.95, 0.5
 MAX_NON_FINITE_IN_A_ROW = 3
 
@@ -19,12 +19,21 @@ def check_rollout_weights(metrics: Mapping[str, Any], step: int, warn: Callable[
 
     A weight transfer that fails silently lets the loss fall all the same; the correlation of the probabilities that the
     rollout engine and the actor give to the same tokens shows it. Undefined (one token, no spread) is "not measured".
+    Where a token is from older weights, as in the asynchronous modes, they may differ: only a warning, and a later one.
 
     Raises:
-        TrainingStoppedError: the correlation is below 0.5.
+        TrainingStoppedError: the correlation is below 0.5, and all rollouts are of the current version.
     """
-    correlation = metrics.get(CORRELATION)
-    if correlation is None or not math.isfinite(correlation) or metrics.get(STALENESS, 0) > 0:
+    correlation, versions = metrics.get(CORRELATION), int(metrics.get(STALENESS, 0))
+    if correlation is None or not math.isfinite(correlation):
+        return
+    if versions > 0:
+        if correlation < STOP_BELOW:
+            warn(
+                f"step {step}: {CORRELATION} = {correlation:.3f}, below {STOP_BELOW}, of rollouts by weights up to "
+                f"{versions} versions old: lower actor_rollout_ref.actor.optim.lr or num_warmup_batches; where it "
+                "falls from step to step, the weight transfer to the rollout engine is broken"
+            )
         return
     if correlation < STOP_BELOW:
         raise TrainingStoppedError(

@@ -117,6 +117,8 @@ class Pruner:
         return rows.batch["advantages"], rows.batch["response_mask"], widths, uids
 
     def _balanced(self, batch: Any) -> Any:
+        if self._ranks == 1:
+            return batch
         workload = calculate_workload(torch.tensor([tag["seq_len"] for tag in batch.tags], dtype=torch.int64))
         parts = get_seqlen_balanced_partitions(workload.tolist(), k_partitions=self._ranks, equal_size=True)
         batch.reorder([row for part in parts for row in part])

@@ -27,6 +27,17 @@ def world_size(config: DictConfig) -> int:
     return int(config.trainer.nnodes * config.trainer.n_gpus_per_node)
 
 
+def rollout_gpus(config: DictConfig) -> int:
+    """GPUs that rollouts have for themselves, beside those that train."""
+    rollout = config.actor_rollout_ref.rollout
+    return int(rollout.nnodes * rollout.n_gpus_per_node) if is_separate(config) else 0
+
+
+def is_separate(config: DictConfig) -> bool:
+    """Whether rollouts run beside the training, on GPUs of their own."""
+    return bool(config.trainer.v1.trainer_mode == "separate_async")
+
+
 def data_parallel_size(config: DictConfig) -> int:
     """Ranks that see different responses."""
     sequence_parallel = config.actor_rollout_ref.actor.get("ulysses_sequence_parallel_size", 1) or 1
@@ -66,12 +77,13 @@ def _ranks(config: DictConfig) -> Iterator[str]:
                 f"write a multiple of {step}."
             )
     engine = rollout.tensor_model_parallel_size * rollout.data_parallel_size * rollout.pipeline_model_parallel_size
-    if world % engine:
-        yield (
-            f"{_ROLLOUT}.tensor_model_parallel_size={rollout.tensor_model_parallel_size} makes engines of "
-            f"{engine} GPUs, "
-            f"which {world} GPUs cannot be divided into: write {_nearest_divisors(world, engine)}."
-        )
+    for gpus in {world, rollout_gpus(config) or world}:
+        if gpus % engine:
+            yield (
+                f"{_ROLLOUT}.tensor_model_parallel_size={rollout.tensor_model_parallel_size} makes engines of "
+                f"{engine} GPUs, "
+                f"which {gpus} GPUs cannot be divided into: write {_nearest_divisors(gpus, engine)}."
+            )
     sequence_parallel = config.actor_rollout_ref.actor.get("ulysses_sequence_parallel_size", 1) or 1
     if world % sequence_parallel:
         yield (
@@ -91,7 +103,8 @@ def _micro_batches(config: DictConfig) -> Iterator[str]:
         if node.get(name) is not None:
             yield f"{key}={node[name]} is no longer read by verl: write {key}_per_gpu={node[name]} and {key}=null."
     per_update = actor.ppo_mini_batch_size * rollout.n // ranks
-    per_round = config.data.train_batch_size * rollout.n // ranks
+    # Rollouts of their own arrive a mini-batch at a time.
+    per_pass = per_update if is_separate(config) else config.data.train_batch_size * rollout.n // ranks
     sized = [
         (
             f"{_ACTOR}.ppo_micro_batch_size_per_gpu",
@@ -103,7 +116,7 @@ def _micro_batches(config: DictConfig) -> Iterator[str]:
             f"{_ROLLOUT}.log_prob_micro_batch_size_per_gpu",
             rollout.log_prob_micro_batch_size_per_gpu,
             rollout.log_prob_use_dynamic_bsz,
-            per_round,
+            per_pass,
         ),
     ]
     if needs_reference(config):
@@ -112,7 +125,7 @@ def _micro_batches(config: DictConfig) -> Iterator[str]:
                 f"{_REF}.log_prob_micro_batch_size_per_gpu",
                 ref.log_prob_micro_batch_size_per_gpu,
                 ref.log_prob_use_dynamic_bsz,
-                per_round,
+                per_pass,
             )
         )
     if bool(actor.use_dynamic_bsz) != bool(rollout.log_prob_use_dynamic_bsz):

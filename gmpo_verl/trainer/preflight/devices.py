@@ -5,13 +5,15 @@ from collections.abc import Iterator
 
 from omegaconf import DictConfig, OmegaConf
 
+from gmpo_verl.trainer.preflight.batches import rollout_gpus
+
 _ACTOR, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.ref"
 _ROLLOUT, _MODEL = "actor_rollout_ref.rollout", "actor_rollout_ref.model"
 _HALF = ("fp16", "float16", "half", "torch.float16")
 _WORKER = "gmpo_verl.worker"
-# verl reserves so many CPUs beside each GPU (single_controller/ray/base.py, max_colocate_count), each
-# storage unit of TransferQueue takes one more.
-_CPUS_PER_WORKER = 3
+# verl reserves so many CPUs beside each GPU (max_colocate_count: single_controller/ray/base.py, and
+# workers/rollout/replica.py for rollouts of their own), each storage unit of TransferQueue takes one more.
+_CPUS_PER_WORKER, _CPUS_PER_ROLLOUT = 3, 2
 
 
 def check(config: DictConfig) -> Iterator[str]:
@@ -32,9 +34,14 @@ def gpu_count() -> int:
 def _gpu(config: DictConfig) -> Iterator[str]:
     if _named_cluster(config):
         return
-    visible, wanted = gpu_count(), config.trainer.n_gpus_per_node
+    visible, wanted, beside = gpu_count(), config.trainer.n_gpus_per_node, rollout_gpus(config)
     if visible == 0:
         yield "trainer.device=cuda needs a GPU and there is none here: write hardware=cpu."
+    elif beside and wanted + beside > visible:
+        yield (
+            f"trainer.n_gpus_per_node={wanted} and {beside} for rollouts ({_ROLLOUT}.n_gpus_per_node) are more than "
+            f"the {visible} GPUs here: write numbers that add up to {visible}."
+        )
     elif wanted > visible:
         yield (
             f"trainer.n_gpus_per_node={wanted} is more than the {visible} GPUs here: "
@@ -98,24 +105,25 @@ def _cpu_precision(config: DictConfig) -> Iterator[str]:
 
 
 def _ray(config: DictConfig) -> Iterator[str]:
-    lacks_gpus = config.trainer.device == "cuda" and gpu_count() < config.trainer.n_gpus_per_node
+    workers, beside = config.trainer.n_gpus_per_node, rollout_gpus(config)
+    lacks_gpus = config.trainer.device == "cuda" and gpu_count() < workers + beside
     if _named_cluster(config) or lacks_gpus:
         return
-    arguments, workers = config.ray_kwargs.ray_init, config.trainer.n_gpus_per_node
+    arguments = config.ray_kwargs.ray_init
     gpus = arguments.get("num_gpus")
-    if gpus is not None and gpus < workers:
+    if gpus is not None and gpus < workers + beside:
+        needed = f"trainer.n_gpus_per_node={workers}" + (f" and {beside} for rollouts" if beside else "")
         yield (
-            f"ray_kwargs.ray_init.num_gpus={gpus} is less than trainer.n_gpus_per_node={workers} and Ray "
-            "would wait forever: "
-            f"write ray_kwargs.ray_init.num_gpus={workers}."
+            f"ray_kwargs.ray_init.num_gpus={gpus} is less than {needed} and Ray would wait forever: "
+            f"write ray_kwargs.ray_init.num_gpus={workers + beside}."
         )
     cpus = arguments.get("num_cpus") or os.cpu_count() or 1
     storage = OmegaConf.select(config, "transfer_queue.backend.SimpleStorage.num_data_storage_units") or 0
-    needed = _CPUS_PER_WORKER * workers + storage
+    needed = _CPUS_PER_WORKER * workers + _CPUS_PER_ROLLOUT * beside + storage
     if cpus < needed:
         yield (
-            f"ray_kwargs.ray_init.num_cpus={cpus} is too few for {workers} workers and Ray would wait forever: "
-            f"write ray_kwargs.ray_init.num_cpus={needed} or more (they are logical)."
+            f"ray_kwargs.ray_init.num_cpus={cpus} is too few for {workers + beside} workers and Ray would wait "
+            f"forever: write ray_kwargs.ray_init.num_cpus={needed} or more (they are logical)."
         )
 
 

@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig
 
-from gmpo_verl.trainer.preflight.batches import world_size
+from gmpo_verl.trainer.preflight.batches import rollout_gpus, world_size
 from gmpo_verl.trainer.preflight.data import training_rows
 from gmpo_verl.trainer.run_dir import inspect_run_dir
 
@@ -32,7 +32,9 @@ def describe(config: DictConfig) -> str:
         "round": f"{data.train_batch_size} prompts x {rollout.n} responses = {responses} responses, "
         f"{responses * longest:,} tokens at most",
         "optimizer": f"{updates} steps a round of {per_update} responses, learning rate {actor.optim.lr}",
-        "workers": f"{world_size(config)} on {config.trainer.device}, rollouts by {rollout.name}",
+        "workers": f"{world_size(config)} on {config.trainer.device}, rollouts by {rollout.name}"
+        + (f" on {beside} of their own" if (beside := rollout_gpus(config)) else "")
+        + f", {config.trainer.v1.trainer_mode}",
         "length": f"{steps if steps is not None else 'an unknown number of'} rounds"
         + (f", {steps * updates:,} optimizer steps, {steps * responses:,} responses" if steps is not None else ""),
         "saves": _every(config.trainer.save_freq) + f", in {config.trainer.default_local_dir}",

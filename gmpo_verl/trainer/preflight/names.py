@@ -118,10 +118,14 @@ def _code(config: DictConfig) -> Iterator[str]:
     for key in ("reward.custom_reward_function", "trainer.v1.sampler.custom_sampler", "data.custom_cls"):
         node = OmegaConf.select(config, key)
         yield from _attribute(f"{key}.path", node.path, node.name)
-    library = config.actor_rollout_ref.model.external_lib
-    for module in [library] if isinstance(library, str) else library or []:
-        if _module_file(f"pkg://{module}") is None:
-            yield f"actor_rollout_ref.model.external_lib={module} is not a module that can be imported: write another."
+    for key in (
+        "actor_rollout_ref.model.external_lib",
+        "actor_rollout_ref.rollout.checkpoint_engine.custom_backend_module",
+    ):
+        library = OmegaConf.select(config, key)
+        for module in [library] if isinstance(library, str) else library or []:
+            if _module_file(f"pkg://{module}") is None:
+                yield f"{key}={module} is not a module that can be imported: write another."
 
 
 def _attribute(key: str, path: str | None, name: str | None) -> Iterator[str]:

@@ -31,11 +31,6 @@ def check(config: DictConfig) -> Iterator[str]:
     actor = config.actor_rollout_ref.actor
     yield from _aggregation(actor)
     yield from _clip(actor)
-    if actor.policy_loss.get("mean_exponent_end") is not None and config.trainer.v1.trainer_mode != "gmpo":
-        yield (
-            f"{_LOSS}.mean_exponent_end={actor.policy_loss.mean_exponent_end} is annealed by the trainer gmpo alone: "
-            f"write trainer.v1.trainer_mode=gmpo, or {_LOSS}.mean_exponent_end=null."
-        )
 
 
 def _aggregation(actor: Any) -> Iterator[str]:

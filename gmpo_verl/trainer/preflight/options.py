@@ -12,7 +12,13 @@ from gmpo_verl.config.schema import RunOptions, check_family_options
 from gmpo_verl.data.arithmetic.settings import ArithmeticTask
 from gmpo_verl.data.embedded import NAMES, OPTIONS, SCHEME, is_embedded
 from gmpo_verl.errors import UserError
+from gmpo_verl.trainer.forked_workers import why_not
 
+_CHOICES = {
+    "kl_to_ref": (True, False),
+    "prune_zero_advantage": (True, False, "auto"),
+    "fork_workers": (True, False, "auto"),
+}
 _TOP = ("seed", "run_dir", "dry_run", "trainer.max_restarts")
 
 
@@ -33,6 +39,8 @@ def check(config: DictConfig) -> Iterator[str]:
         loss.get("mean_exponent_rounds"),
     )
     yield from _trainer(config.trainer)
+    if config.trainer.fork_workers is True and (reason := why_not(config)):
+        yield f"trainer.fork_workers=true is not possible because of {reason}: write auto or false."
     graders = os.environ.get("GMPO_GRADERS", "1")
     if not graders.isdigit() or int(graders) < 1:
         yield f"GMPO_GRADERS={graders} in the environment is not possible: write a whole number of at least 1."
@@ -40,16 +48,10 @@ def check(config: DictConfig) -> Iterator[str]:
 
 
 def _trainer(trainer: DictConfig) -> Iterator[str]:
-    """Options that the trainer gmpo alone reads."""
-    for name, values in {"kl_to_ref": (True, False), "prune_zero_advantage": (True, False, "auto")}.items():
+    for name, values in _CHOICES.items():
         value = trainer[name]
         if not any(value is allowed or value == allowed == "auto" for allowed in values):
             yield f"trainer.{name}={value} is not possible: write {', '.join(map(str, values)).lower()}."
-        elif value is True and trainer.v1.trainer_mode != "gmpo":
-            yield (
-                f"trainer.{name}=true is for the trainer gmpo alone: write trainer.v1.trainer_mode=gmpo, "
-                f"or trainer.{name}={str(values[-1]).lower()}."
-            )
 
 
 def embedded_task(config: DictConfig) -> ArithmeticTask | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 from omegaconf import DictConfig
 
-from gmpo_verl.trainer.preflight.batches import world_size
+from gmpo_verl.trainer.preflight.batches import rollout_gpus, world_size
 
 # The embedded job was measured to take 7 GB with one worker and 2.6 GB for each one more. What is free now is held
 # against less than that, for some of it is shared or given back by the system: below, a run has no chance.
@@ -20,7 +20,7 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 def check(config: DictConfig) -> Iterator[str]:
     if config.trainer.device != "cpu":
         return
-    workers = world_size(config)
+    workers = world_size(config) + rollout_gpus(config)
     needed, free = _FIRST_WORKER + (workers - 1) * _NEXT_WORKER, free_memory()
     if free < needed:
         remedy = "write trainer.n_gpus_per_node=1, or free some" if workers > 1 else "end other programs"

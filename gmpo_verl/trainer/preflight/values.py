@@ -26,10 +26,12 @@ COUNTS = (
     f"{_ROLLOUT}.max_num_seqs",
     f"{_ROLLOUT}.max_num_batched_tokens",
     f"{_ROLLOUT}.agent.num_workers",
+    f"{_ROLLOUT}.n_gpus_per_node",
     "reward.num_workers",
     "trainer.nnodes",
     "trainer.n_gpus_per_node",
     "trainer.total_epochs",
+    "trainer.v1.separate_async.parameter_sync_step",
 )
 OPTIONAL_COUNTS = (
     "data.gen_batch_size",
@@ -38,6 +40,7 @@ OPTIONAL_COUNTS = (
     f"{_REF}.log_prob_micro_batch_size_per_gpu",
     f"{_ROLLOUT}.max_model_len",
     "trainer.total_training_steps",
+    "trainer.v1.sampler.max_off_policy_threshold",
 )
 # Names of files, folders and modules: one, or none.
 TEXTS = (
@@ -55,6 +58,8 @@ TEXTS = (
 )
 # One name or a list of them.
 NAME_LISTS = ("actor_rollout_ref.model.external_lib", "data.train_files", "data.val_files", "trainer.logger")
+# By default the same as another, whose sentence is enough.
+_INHERITED = {f"{_ROLLOUT}.n_gpus_per_node": "trainer.n_gpus_per_node"}
 # verl's default is a number, and null is understood as well.
 _NULLABLE = (f"{_ACTOR}.clip_ratio_low", f"{_ACTOR}.clip_ratio_high")
 _OURS: dict[str, Any] = {
@@ -133,7 +138,7 @@ def wrong_values(given: dict[str, Any]) -> dict[str, tuple[str, Any]]:
     """
     wrong: dict[str, tuple[str, Any]] = {}
     for key in COUNTS:
-        if not _is_count(given[key]):
+        if not _is_count(given[key]) and (key not in _INHERITED or given[key] != given[_INHERITED[key]]):
             wrong[key] = (f"{key}={_shown(given[key])} is not possible: write a whole number of at least 1.", 1)
     for key in OPTIONAL_COUNTS:
         if given[key] is not None and not _is_count(given[key]):

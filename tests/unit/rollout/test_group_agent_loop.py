@@ -10,7 +10,7 @@ import torch
 from tensordict import TensorDict
 from transformers import Qwen2Config
 from verl.trainer.ppo.v1 import agent_loop_tq
-from verl.workers.rollout.llm_server import LLMServerClient
+from verl.workers.rollout.llm_server import FullyAsyncLLMServerClient, LLMServerClient
 from verl.workers.rollout.replica import TokenOutput
 
 from gmpo_verl.config.compose import compose
@@ -52,7 +52,7 @@ class Server:
         return self._response()
 
     async def _generate_group(
-        self, prompt_ids: list[int], sampling_params: dict[str, Any], n: int
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], n: int, interruptible: bool
     ) -> list[TokenOutput]:
         self.calls += 1
         return [self._response() for _ in range(n)]
@@ -93,7 +93,14 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Any:
 class Run:
     """One prompt through a worker class, everything outside it played by the classes above."""
 
-    def __init__(self, worker_class: Any, config: Any, monkeypatch: pytest.MonkeyPatch, **prompt: Any) -> None:
+    def __init__(
+        self,
+        worker_class: Any,
+        config: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        client_class: Any = LLMServerClient,
+        **prompt: Any,
+    ) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
         self.tags: dict[str, list[dict[str, Any]]] = {}
         self.puts = 0
@@ -102,7 +109,7 @@ class Run:
             monkeypatch.setattr(module.tq, "async_kv_put", self._put)
             monkeypatch.setattr(module.tq, "async_kv_batch_put", self._batch_put)
             monkeypatch.setattr(module.tq, "init", lambda: None)
-        client = LLMServerClient(config)
+        client = client_class(config)
 
         async def acquire(request_id: str, **_: Any) -> tuple[str, Server]:
             return "server", self.server
@@ -155,9 +162,10 @@ def by_response(run: Run) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
     return found
 
 
-def test_a_group_leaves_what_verls_agent_loop_leaves(config, monkeypatch):
-    ours = Run(GroupAgentLoopWorker, config, monkeypatch)
-    verls = Run(_AgentLoopWorkerTQ, config, monkeypatch)
+@pytest.mark.parametrize("client", [LLMServerClient, FullyAsyncLLMServerClient])
+def test_a_group_leaves_what_verls_agent_loop_leaves(config, monkeypatch, client):
+    ours = Run(GroupAgentLoopWorker, config, monkeypatch, client)
+    verls = Run(_AgentLoopWorkerTQ, config, monkeypatch, client)
     assert sorted(ours.rows) == sorted(verls.rows) == [f"prompt_{session}_0" for session in range(N)]
     assert [plain(ours.rows[key]["session_id"]) for key in sorted(ours.rows)] == list(range(N))
     assert ours.tags["prompt"] == verls.tags["prompt"]
@@ -165,8 +173,9 @@ def test_a_group_leaves_what_verls_agent_loop_leaves(config, monkeypatch):
     assert by_response(ours) == by_response(verls)
 
 
-def test_a_group_is_one_generation_call_one_grading_call_and_one_put(config, monkeypatch):
-    run = Run(GroupAgentLoopWorker, config, monkeypatch)
+@pytest.mark.parametrize("client", [LLMServerClient, FullyAsyncLLMServerClient])
+def test_a_group_is_one_generation_call_one_grading_call_and_one_put(config, monkeypatch, client):
+    run = Run(GroupAgentLoopWorker, config, monkeypatch, client)
     assert (run.server.calls, run.grader.calls, run.puts) == (1, 1, 1)
     assert [tag["status"] for tag in run.tags["prompt"]] == ["running", "finished"]
 

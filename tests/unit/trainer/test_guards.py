@@ -21,9 +21,19 @@ def test_a_low_correlation_warns_and_a_lower_one_stops():
         warnings_for({CORRELATION: 0.49})
 
 
-@pytest.mark.parametrize("metrics", [{}, {CORRELATION: math.nan}, {CORRELATION: 0.1, STALENESS: 1}])
-def test_what_was_not_measured_or_is_of_an_older_version_is_no_finding(metrics):
+@pytest.mark.parametrize("metrics", [{}, {CORRELATION: math.nan}, {CORRELATION: math.nan, STALENESS: 1}])
+def test_what_was_not_measured_is_no_finding(metrics):
     assert warnings_for(metrics) == []
+
+
+def test_rollouts_of_an_older_version_may_differ_and_never_stop_a_run():
+    assert warnings_for({CORRELATION: 0.5, STALENESS: 1}) == []
+    (warning,) = warnings_for({CORRELATION: 0.1, STALENESS: 2})
+    assert "0.100" in warning and "up to 2 versions old" in warning
+
+
+def test_a_response_begun_by_older_weights_counts_as_stale():
+    assert warnings_for({CORRELATION: 0.6, STALENESS: 1, "training/off_policy/trajectory_staleness/max": 0}) == []
 
 
 def test_three_non_finite_updates_in_a_row_stop_the_run_and_two_are_counted():

@@ -2,7 +2,7 @@
 
 import pytest
 from omegaconf import OmegaConf, open_dict
-from wrong_values import ACTOR, MODEL, REF, ROLLOUT, WRONG
+from wrong_values import ACTOR, MODEL, REF, ROLLOUT, SEPARATE, WRONG
 
 from gmpo_verl.config.compose import compose, group_options
 from gmpo_verl.trainer.preflight import check, describe, devices, resources
@@ -33,6 +33,9 @@ def changed(composed, tmp_path):
         ["trainer.kl_to_ref=true"],
         ["algorithm.rollout_correction.rollout_is=token", "algorithm.rollout_correction.rollout_rs=seq_mean_k1"],
         ["trainer.n_gpus_per_node=2"],
+        ["trainer.v1.trainer_mode=sync"],
+        ["trainer.v1.trainer_mode=colocate_async", "trainer.kl_to_ref=true", "algorithm=power_mean"],
+        [f"{key}={value}" for key, value in SEPARATE.items()],
         [f"{ACTOR}.use_kl_loss=True"],
         [f"{ACTOR}.policy_loss.loss_mode=geo_mean"],
         ["trainer.total_training_steps=3", "trainer.save_freq=1"],
@@ -126,6 +129,25 @@ def test_more_gpus_than_there_are_is_found(monkeypatch, tmp_path):
     monkeypatch.setattr(devices, "gpu_count", lambda: 4)
     config = compose(["hardware=gpu", "trainer.n_gpus_per_node=8", f"run_dir={tmp_path / 'run'}"])
     assert any("trainer.n_gpus_per_node=4" in finding for finding in check(config))
+
+
+def test_rollouts_of_their_own_need_gpus_of_their_own(changed, monkeypatch):
+    monkeypatch.setattr(devices, "gpu_count", lambda: 4)
+    values = SEPARATE | {"trainer.device": "cuda", "trainer.n_gpus_per_node": 2, f"{ROLLOUT}.n_gpus_per_node": 2}
+    on_four = values | {f"{ROLLOUT}.checkpoint_engine.backend": "nccl", "ray_kwargs.ray_init.num_gpus": None}
+    assert not [finding for finding in check(changed(**on_four)) if "GPU" in finding]
+    findings = check(changed(**(on_four | {f"{ROLLOUT}.n_gpus_per_node": 3})))
+    assert any("trainer.n_gpus_per_node=2 and 3 for rollouts" in finding for finding in findings)
+
+
+def test_rollouts_of_their_own_arrive_a_mini_batch_at_a_time(changed):
+    fixed = SEPARATE | {
+        f"{ACTOR}.use_dynamic_bsz": False,
+        f"{ACTOR}.ppo_micro_batch_size_per_gpu": 64,
+        f"{ROLLOUT}.log_prob_micro_batch_size_per_gpu": 128,
+    }
+    (finding,) = check(changed(**fixed))
+    assert f"{ROLLOUT}.log_prob_micro_batch_size_per_gpu=128 does not divide the 64 responses" in finding
 
 
 def test_too_little_memory_is_found_before_it_runs_out(changed, monkeypatch):

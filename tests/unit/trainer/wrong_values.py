@@ -3,6 +3,15 @@
 ACTOR, REF = "actor_rollout_ref.actor", "actor_rollout_ref.ref"
 ROLLOUT, MODEL = "actor_rollout_ref.rollout", "actor_rollout_ref.model"
 LOSS, CORRECTION = f"{ACTOR}.policy_loss", "algorithm.rollout_correction"
+ENGINE, SYNC_STEP = f"{ROLLOUT}.checkpoint_engine", "trainer.v1.separate_async.parameter_sync_step"
+
+# What the asynchronous mode with rollouts of their own takes on a CPU.
+SEPARATE = {
+    "trainer.v1.trainer_mode": "separate_async",
+    f"{ROLLOUT}.nnodes": 1,
+    f"{ENGINE}.backend": "zmq",
+    "ray_kwargs.ray_init.num_gpus": 2,
+}
 
 # (values, what the one sentence contains: the option, and what to write instead)
 WRONG = {
@@ -90,31 +99,23 @@ WRONG = {
     ),
     "void length": ({f"{ACTOR}.loss_scale_factor": 8}, "loss_scale_factor=8", "loss_scale_factor=null"),
     "annealing to nowhere": ({f"{LOSS}.mean_exponent_end": 1.0}, "mean_exponent_end", "mean_exponent_rounds"),
-    "annealing elsewhere": (
-        {
-            f"{LOSS}.mean_exponent_end": 1.0,
-            f"{LOSS}.mean_exponent_rounds": 5,
-            "trainer.v1.trainer_mode": "colocate_async",
-        },
-        f"{LOSS}.mean_exponent_end=1.0",
-        "trainer.v1.trainer_mode=gmpo",
-    ),
     "options of another loss": (
         {f"{LOSS}.loss_mode": "vanilla", f"{LOSS}.clip_level": "none"},
         f"{LOSS}.clip_level=none has no effect",
         f"{LOSS}.loss_mode=gmpo",
     ),
     "KL to the reference": ({"trainer.kl_to_ref": "yes"}, "trainer.kl_to_ref=yes", "true, false"),
+    "forks": ({"trainer.fork_workers": "yes"}, "fork_workers=yes", "auto"),
+    "forks that cannot be": (
+        {"trainer.fork_workers": True, f"{ROLLOUT}.full_determinism": True},
+        f"fork_workers=true is not possible because of {ROLLOUT}.full_determinism=true",
+        "write auto or false",
+    ),
     "pruning": ({"trainer.prune_zero_advantage": "always"}, "prune_zero_advantage=always", "auto"),
     "inexact pruning": (
         {"trainer.prune_zero_advantage": True, f"{ACTOR}.use_kl_loss": True},
         f"prune_zero_advantage=true would change the update, because of {ACTOR}.use_kl_loss",
         "trainer.prune_zero_advantage=auto",
-    ),
-    "unmeasured KL": (
-        {"trainer.kl_to_ref": True, "trainer.v1.trainer_mode": "colocate_async"},
-        "trainer.kl_to_ref=true",
-        "trainer.kl_to_ref=false",
     ),
     "correction without log-probabilities": (
         {f"{CORRECTION}.rollout_is": "token", f"{ROLLOUT}.calculate_log_probs": False},
@@ -160,6 +161,57 @@ WRONG = {
     "short answers": ({"data.max_response_length": 3}, "data.max_response_length=3", "data.max_response_length=6"),
     "short prompts": ({"data.max_prompt_length": 5}, "data.max_prompt_length=5", "data.max_prompt_length=6"),
     "filter": ({"algorithm.filter_groups.enable": True}, "filter_groups.enable=true", "custom_sampler.path=null"),
+    "separate rounds": (
+        {**SEPARATE, "data.train_batch_size": 64},
+        "data.train_batch_size=64 has to be",
+        f"{SYNC_STEP}=8",
+    ),
+    "separate mini-batches": (
+        {**SEPARATE, f"{ACTOR}.ppo_mini_batch_size": 4},
+        f"{ACTOR}.ppo_mini_batch_size=4",
+        f"data.train_batch_size=16, or {SYNC_STEP}=8",
+    ),
+    "sync step": ({SYNC_STEP: 0}, f"{SYNC_STEP}=0", "a whole number of at least 1"),
+    "staleness": ({"trainer.v1.sampler.max_off_policy_threshold": 0}, "max_off_policy_threshold=0", "or null"),
+    "nowhere to roll out": ({**SEPARATE, f"{ROLLOUT}.nnodes": 0}, f"{ROLLOUT}.nnodes=0", f"{ROLLOUT}.nnodes=1"),
+    "no GPU to roll out": ({**SEPARATE, f"{ROLLOUT}.n_gpus_per_node": 0}, f"{ROLLOUT}.n_gpus_per_node=0", "at least 1"),
+    "weights to nobody": ({**SEPARATE, f"{ENGINE}.backend": "naive"}, f"{ENGINE}.backend=naive", "backend=zmq"),
+    "weights by GPU": ({**SEPARATE, f"{ENGINE}.backend": "nccl"}, f"{ENGINE}.backend=nccl", "backend=zmq"),
+    "workers without sockets": (
+        {**SEPARATE, f"{ENGINE}.custom_backend_module": None},
+        f"{ENGINE}.custom_backend_module=null",
+        f"{ENGINE}.custom_backend_module=gmpo_verl.worker",
+    ),
+    "engine's module": (
+        {f"{ENGINE}.custom_backend_module": "gmpo_verl.nowhere"},
+        f"{ENGINE}.custom_backend_module=gmpo_verl.nowhere",
+        "write another",
+    ),
+    "GPUs of rollouts": (
+        {**SEPARATE, "ray_kwargs.ray_init.num_gpus": 1},
+        "ray_kwargs.ray_init.num_gpus=1",
+        "ray_kwargs.ray_init.num_gpus=2",
+    ),
+    "CPUs of rollouts": (
+        {**SEPARATE, "ray_kwargs.ray_init.num_cpus": 4},
+        "ray_kwargs.ray_init.num_cpus=4",
+        "ray_kwargs.ray_init.num_cpus=6",
+    ),
+    "engines of rollouts": (
+        {
+            **SEPARATE,
+            f"{ROLLOUT}.n_gpus_per_node": 3,
+            "trainer.n_gpus_per_node": 2,
+            f"{ROLLOUT}.tensor_model_parallel_size": 2,
+        },
+        "which 3 GPUs cannot be divided into",
+        "write 1 or 3",
+    ),
+    "no colocated rollouts": (
+        {**SEPARATE, "actor_rollout_ref.hybrid_engine": False},
+        "actor_rollout_ref.hybrid_engine=false",
+        "actor_rollout_ref.hybrid_engine=true",
+    ),
     "old trainer": ({"trainer.use_v1": False}, "trainer.use_v1=false", "trainer.use_v1=true"),
     "folder": ({"trainer.default_local_dir": f"{__file__}/x"}, "trainer.default_local_dir=", "cannot be written"),
 }

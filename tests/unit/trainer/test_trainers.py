@@ -1,0 +1,57 @@
+"""verl's words for its loops, and `gmpo`, choose those loops with this package's steps before verl's own."""
+
+import inspect
+
+import pytest
+from verl.trainer.ppo.v1 import (
+    PPOTrainerColocateAsync,
+    PPOTrainerSeparateAsync,
+    PPOTrainerSync,
+    get_trainer_cls,
+)
+from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
+
+import gmpo_verl.trainer.gmpo_trainer  # noqa: F401  registers the trainers
+from gmpo_verl.trainer.gmpo_steps import GMPOSteps
+from gmpo_verl.trainer.replay_buffer import POLL_SECONDS, fast_replay_buffer
+
+LOOPS = {
+    "gmpo": PPOTrainerSync,
+    "sync": PPOTrainerSync,
+    "colocate_async": PPOTrainerColocateAsync,
+    "separate_async": PPOTrainerSeparateAsync,
+}
+BUFFER_OPTIONS = {
+    "trainer_config": {},
+    "max_off_policy_threshold": 8,
+    "max_off_policy_strategy": "drop",
+    "sampler_kwargs": {},
+    "refill_fn": None,
+}
+
+
+@pytest.mark.parametrize(("word", "loop"), LOOPS.items())
+def test_a_word_chooses_verls_loop_with_our_steps_first(word, loop):
+    order = get_trainer_cls(word).__mro__
+    assert order.index(GMPOSteps) < order.index(loop)
+
+
+def test_the_synchronous_trainer_calls_itself_by_the_word_that_verl_compares_with():
+    trainer = object.__new__(get_trainer_cls("gmpo"))
+    trainer.trainer_mode = "gmpo"  # as verl's constructor does
+    assert trainer.trainer_mode == "sync"
+
+
+@pytest.mark.parametrize(
+    ("mode", "buffer"),
+    [("sync", ReplayBuffer), ("colocate_async", ReplayBufferAsync), ("separate_async", ReplayBufferAsync)],
+)
+def test_the_replay_buffer_is_verls_for_the_mode_and_polls_often(mode, buffer):
+    made = fast_replay_buffer(trainer_mode=mode, **BUFFER_OPTIONS)
+    assert type(made) is buffer
+    assert (made.trainer_mode, made.poll_interval) == (mode, POLL_SECONDS)
+
+
+def test_verl_still_fails_without_colocated_rollouts_so_that_preflight_refuses_it():
+    source = inspect.getsource(PPOTrainerSeparateAsync._setup)
+    assert "flush=True" in source[source.index("logger.info(") :]
