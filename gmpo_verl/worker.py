@@ -5,8 +5,8 @@ import torch
 from gmpo_verl.patches import weight_socket
 
 if not torch.cuda.is_available():
-    import gmpo_verl.cpu.checkpoint_engine
-    import gmpo_verl.cpu.engine
+    import gmpo_verl.cpu.checkpoint_engine  # registers the engine `zmq`
+    import gmpo_verl.cpu.engine  # makes the process group and registers the engine
     import gmpo_verl.cpu.saved_weights  # noqa: F401  copies what verl only names
 
 weight_socket.install()

@@ -47,6 +47,9 @@ def prepare_environment(config: Any) -> None:
         # vLLM's sampler alone would be compiled, by a C++ compiler that a machine may lack, for 20 s of every run.
         defaults["TORCH_COMPILE_DISABLE"] = "1"
         defaults |= {"OMP_NUM_THREADS": "1", "TQ_NUM_THREADS": "1"}  # a dozen processes share the cores
+        if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+            # Ray counts the entries and finds fewer than its logical GPUs; CUDA ends the list at -1 and sees none.
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(["-1"] * (config.ray_kwargs.ray_init.get("num_gpus") or 1))
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 

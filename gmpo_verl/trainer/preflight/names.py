@@ -117,7 +117,8 @@ def _code(config: DictConfig) -> Iterator[str]:
             yield "reward.reward_manager.module.path is not set: write pkg://PACKAGE.MODULE or a file."
     for key in ("reward.custom_reward_function", "trainer.v1.sampler.custom_sampler", "data.custom_cls"):
         node = OmegaConf.select(config, key)
-        yield from _attribute(f"{key}.path", node.path, node.name)
+        if node is not None:
+            yield from _attribute(f"{key}.path", node.path, node.name)
     for key in (
         "actor_rollout_ref.model.external_lib",
         "actor_rollout_ref.rollout.checkpoint_engine.custom_backend_module",

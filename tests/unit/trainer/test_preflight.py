@@ -34,6 +34,7 @@ def changed(composed, tmp_path):
         ["algorithm.rollout_correction.rollout_is=token", "algorithm.rollout_correction.rollout_rs=seq_mean_k1"],
         ["trainer.n_gpus_per_node=2"],
         ["trainer.v1.trainer_mode=sync"],
+        ["trainer.v1.sampler.custom_sampler=null"],
         ["trainer.v1.trainer_mode=colocate_async", "trainer.kl_to_ref=true", "algorithm=power_mean"],
         [f"{key}={value}" for key, value in SEPARATE.items()],
         [f"{ACTOR}.use_kl_loss=True"],

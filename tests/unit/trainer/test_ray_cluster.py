@@ -60,3 +60,11 @@ def test_what_the_user_has_set_stays(environment):
     assert environment["OMP_NUM_THREADS"] == "2"
     assert environment["TORCH_COMPILE_DISABLE"] == "1"
     assert environment["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+@pytest.mark.parametrize("given, expected", [("", "-1,-1"), ("0", "0"), (None, None)])
+def test_hidden_gpus_stay_hidden_and_leave_ray_its_logical_ones(environment, given, expected):
+    if given is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = given
+    ray_cluster.prepare_environment(config(num_gpus=2))
+    assert environment.get("CUDA_VISIBLE_DEVICES") == expected
