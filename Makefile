@@ -22,6 +22,10 @@ test-long: setup
 bench: setup
 	OMP_NUM_THREADS=1 $(PYTHON) scripts/benchmarks/loss.py --short
 	OMP_NUM_THREADS=1 $(PYTHON) scripts/benchmarks/reward.py --short
+	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES= $(PYTHON) scripts/benchmarks/pruning.py --short
+	$(PYTHON) scripts/benchmarks/startup.py --short
+	$(PYTHON) scripts/benchmarks/step.py --short
+	$(PYTHON) scripts/benchmarks/round_model.py
 
 lint: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/shellcheck scripts/*.sh .ci/run

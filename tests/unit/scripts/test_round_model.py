@@ -132,11 +132,6 @@ PUBLISHED = [
         {"generation": 25.8, "old log-probs": 6.5, "update": 33.8},
     ),
     (
-        "h100",
-        replace(GSM8K, updates=4, prompt_tokens=93, response_tokens=232, spread=0.45),
-        {"generation": 26.7, "old log-probs": 8.3, "update": 29.1, "weight sync": 1.2},
-    ),
-    (
         "a100",
         replace(GSM8K, updates=4, prompt_tokens=101, response_tokens=246, spread=0.8),
         {"old log-probs": 32.2, "update": 130.5},
