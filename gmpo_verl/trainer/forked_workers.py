@@ -20,8 +20,12 @@ def why_not(config: Any) -> str | None:
     return None
 
 
+def are_forked(config: Any) -> bool:
+    return config.trainer.fork_workers in (True, "auto") and why_not(config) is None
+
+
 def start_early(config: Any) -> None:
     """Start the server where the option asks for it; it imports while this process checks the run and starts Ray."""
     temp_dir = os.environ.get(TEMP_DIR)
-    if config.trainer.fork_workers in (True, "auto") and why_not(config) is None and temp_dir and not config.dry_run:
+    if are_forked(config) and temp_dir and not config.dry_run:
         os.environ[EXECUTABLE] = str(start(Path(temp_dir)))

@@ -1,4 +1,4 @@
-"""What each part of a training round takes, from FLOPs, bytes and the measured cost of a response.
+"""What each part of a training round takes, from FLOPs, bytes and the cost of a response in Python.
 
 A model, not a measurement: README.md has the source of every constant, and where it is likely wrong. The parts of a
 round follow one another; within a pass, traffic hides behind arithmetic.

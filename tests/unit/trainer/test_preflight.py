@@ -151,11 +151,12 @@ def test_rollouts_of_their_own_arrive_a_mini_batch_at_a_time(changed):
     assert f"{ROLLOUT}.log_prob_micro_batch_size_per_gpu=128 does not divide the 64 responses" in finding
 
 
-def test_too_little_memory_is_found_before_it_runs_out(changed, monkeypatch):
-    monkeypatch.setattr(resources, "free_memory", lambda: 6e9)
-    assert check(changed()) == []
-    (finding,) = check(changed(**{"trainer.n_gpus_per_node": 2}))
-    assert "6.0 GB is free" in finding and "trainer.n_gpus_per_node=1" in finding
+@pytest.mark.parametrize("forks, free", [("auto", 3.5), (False, 6.0)])
+def test_too_little_memory_is_found_before_it_runs_out(changed, monkeypatch, forks, free):
+    monkeypatch.setattr(resources, "free_memory", lambda: free * 1e9)
+    assert check(changed(**{"trainer.fork_workers": forks})) == []
+    (finding,) = check(changed(**{"trainer.fork_workers": forks, "trainer.n_gpus_per_node": 2}))
+    assert f"{free} GB is free" in finding and "trainer.n_gpus_per_node=1" in finding
 
 
 def test_too_little_disk_is_found(changed, monkeypatch):
