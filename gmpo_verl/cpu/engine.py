@@ -2,8 +2,7 @@
 
 Two things in verl 0.9.1 are answered here:
 - utils/distributed.py:93 asks torch for the backends "cpu:gloo,cpu:gloo" (ValueError: duplicate device type), but
-leaves an
-  existing process group alone: make it first.
+  leaves an existing process group alone: make it first.
 - workers/engine/fsdp/transformer_impl.py:468 gives a reference model CPUOffloadPolicy(pin_memory=True), which needs an
   accelerator: build the FSDP2 module without it.
 """
