@@ -64,7 +64,7 @@ def run_hydra_flags(arguments: Sequence[str]) -> None:
 def _compose(arguments: Arguments) -> DictConfig:
     overrides = [_parse(text) for text in arguments.overrides]
     _check_groups(overrides, arguments.config_dir)
-    folders = [_verl_configs(), *([arguments.config_dir] if arguments.config_dir else [])]
+    folders = [verl_configs(), *([arguments.config_dir] if arguments.config_dir else [])]
     search_path = ",".join(f"'file://{folder}'" for folder in folders)
     texts = [*arguments.overrides, f"hydra.searchpath=[{search_path}]"]
     with hydra.initialize_config_dir(str(CONFIG_DIR), version_base=None):
@@ -183,10 +183,10 @@ def _names_a_group(override: Override) -> bool:
     """Whether an override chooses a group's option (one of ours, or one of verl's) and not a plain value."""
     if override.package is not None or "/" in override.key_or_group or override.key_or_group in GROUPS:
         return True
-    return "." not in override.key_or_group and (_verl_configs() / override.key_or_group).is_dir()
+    return "." not in override.key_or_group and (verl_configs() / override.key_or_group).is_dir()
 
 
-def _verl_configs() -> Path:
+def verl_configs() -> Path:
     """The folder behind the primary configuration's `pkg://verl.trainer.config`, which hydra would import: 3 s."""
     spec = importlib.util.find_spec("verl")
     assert spec is not None and spec.submodule_search_locations

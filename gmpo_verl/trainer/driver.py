@@ -41,13 +41,10 @@ def _main(arguments: Sequence[str]) -> int:
         return 0
     config = compose(arguments)
 
-    prepare_environment(config)
-    start_early(config)
-
     from gmpo_verl.trainer.preflight import check, describe
     from gmpo_verl.trainer.run_dir import open_run_dir
 
-    findings = check(config)
+    findings = check(config, when_plausible=_start_early)
     if findings:
         raise UserError("\n".join(["this configuration cannot run:", *(f"  - {finding}" for finding in findings)]))
     if config.dry_run:
@@ -59,6 +56,12 @@ def _main(arguments: Sequence[str]) -> int:
         return 0
 
     return _run(config, run_dir)
+
+
+def _start_early(config: Any) -> None:
+    """What can go on while the configuration is checked: nothing of it outlives this process."""
+    prepare_environment(config)
+    start_early(config)
 
 
 def _run(config: Any, run_dir: "RunDir") -> int:

@@ -31,8 +31,8 @@ from gmpo_verl.trainer.preflight.dry_run import describe
 
 __all__ = ["check", "describe"]
 
+# Beside our own options, which need no verl; importing it takes seconds.
 _CHECKS: tuple[Callable[[DictConfig], Iterable[str]], ...] = (
-    options.check,
     names.check,
     classes.check,
     devices.check,
@@ -51,11 +51,15 @@ _CHECKS: tuple[Callable[[DictConfig], Iterable[str]], ...] = (
 )
 
 
-def check(config: DictConfig) -> list[str]:
+def check(config: DictConfig, when_plausible: Callable[[DictConfig], None] = lambda config: None) -> list[str]:
     """Everything wrong with a composed configuration, in one sentence each; empty when it can run.
 
     Reads files that the configuration names and starts nothing. Values `embedded://...` stand for files that do not
     exist yet.
+
+    Args:
+        when_plausible: called with the configuration once every value is of a possible kind, before the checks that
+            take seconds.
     """
     given = values.flatten(config)
     findings = list(values.missing_keys(given))
@@ -65,6 +69,9 @@ def check(config: DictConfig) -> list[str]:
     findings = [sentence for sentence, _ in wrong.values()]
     # The other subjects compute with these values; one impossible value must not hide what else is wrong.
     config = values.settled(config, {key: replacement for key, (_, replacement) in wrong.items()})
+    findings += options.check(config)
+    if not findings:
+        when_plausible(config)
     for subject in _CHECKS:
         findings += subject(config)
     if not findings:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf, flag_override
 
+from gmpo_verl.config.compose import verl_configs
 from gmpo_verl.config.plain import by_dotted_key, plain
 
 _ACTOR, _ROLLOUT, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.rollout", "actor_rollout_ref.ref"
@@ -78,10 +78,8 @@ _CHECKED_BY_OPTIONS = ("seed", "dry_run", "trainer.max_restarts", "trainer.kl_to
 @cache
 def reference() -> dict[str, Any]:
     """verl's own value of every option by dotted key, interpolations left as they are, and ours."""
-    import verl.trainer.config
-
     # verl ships its defaults once more as one flat file, generated from the folder it composes.
-    path = Path(verl.trainer.config.__file__).parent / "_generated_ppo_trainer.yaml"
+    path = verl_configs() / "_generated_ppo_trainer.yaml"
     leaves: dict[str, Any] = {}
 
     def walk(node: Any, key: str) -> None:

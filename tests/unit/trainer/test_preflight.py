@@ -182,3 +182,10 @@ def test_a_dry_run_tells_what_would_happen(changed):
     assert "4 steps a round of 64 responses" in report
     assert "70 rounds, 280 optimizer steps" in report
     assert "a new run in" in report
+
+
+def test_what_goes_on_meanwhile_starts_with_possible_values_alone(changed):
+    started = []
+    assert check(changed(), when_plausible=started.append) == [] and len(started) == 1
+    for impossible in ({"run_dir": 5}, {"seed": -1}, {f"{ACTOR}.optim.lr": "small"}):
+        assert check(changed(**impossible), when_plausible=started.append) and len(started) == 1
