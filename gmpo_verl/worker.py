@@ -2,11 +2,16 @@
 
 import torch
 
-from gmpo_verl.patches import weight_socket
+from gmpo_verl.patches import nested_rows, token_log_probs, weight_socket
 
 if not torch.cuda.is_available():
     import gmpo_verl.cpu.checkpoint_engine  # registers the engine `zmq`
     import gmpo_verl.cpu.engine  # makes the process group and registers the engine
     import gmpo_verl.cpu.saved_weights  # noqa: F401  copies what verl only names
+    from gmpo_verl.cpu import packed_attention
+
+    packed_attention.register()
 
 weight_socket.install()
+nested_rows.install()
+token_log_probs.install()

@@ -11,6 +11,7 @@ from verl.workers.rollout.replica import TokenOutput
 from verl.workers.rollout.vllm_rollout.vllm_async_server import vLLMHttpServer, vLLMReplica
 from vllm.sampling_params import RequestOutputKind
 
+from gmpo_verl.cpu.in_process_executor import use_in_process_executor
 from gmpo_verl.fork_server.start import EXECUTABLE
 
 
@@ -21,6 +22,11 @@ class GroupHttpServer(vLLMHttpServer):
         if executable := os.environ.get(EXECUTABLE):
             multiprocessing.set_executable(executable)  # vLLM's engine is a fork of the server too
         super().__init__(*args, **kwargs)
+
+    def _preprocess_engine_kwargs(self, engine_kwargs: dict[str, Any]) -> None:
+        super()._preprocess_engine_kwargs(engine_kwargs)
+        size = self.config.tensor_model_parallel_size * self.config.pipeline_model_parallel_size
+        use_in_process_executor(engine_kwargs, size * self.config.data_parallel_size)
 
     async def generate_group(
         self, prompt_ids: list[int], sampling_params: dict[str, Any], n: int, interruptible: bool

@@ -1,7 +1,9 @@
 """A group rolled out at once leaves what verl's own agent loop leaves, response for response."""
 
+import ast
 import asyncio
 import copy
+import inspect
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,8 @@ import pytest
 import torch
 from tensordict import TensorDict
 from transformers import Qwen2Config
-from verl.trainer.ppo.v1 import agent_loop_tq
+from verl.trainer.ppo.v1 import agent_loop_tq, replay_buffer, trainer_base
+from verl.utils.tensordict_utils import assert_tensordict_eq, list_of_dict_to_tensordict
 from verl.workers.rollout.llm_server import FullyAsyncLLMServerClient, LLMServerClient
 from verl.workers.rollout.replica import TokenOutput
 
@@ -17,6 +20,7 @@ from gmpo_verl.config.compose import compose
 from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
 from gmpo_verl.rollout import agent_loop
 from gmpo_verl.rollout.agent_loop import GroupAgentLoopWorker, _AgentLoopWorkerTQ
+from gmpo_verl.rollout.response_rows import UNREAD, batch_of
 
 N = 4
 
@@ -78,6 +82,7 @@ class Grader:
 
     async def _batch(self, data: Any) -> list[dict[str, Any]]:
         self.calls += 1
+        await asyncio.sleep(0.05)  # time for the other groups of a run to come
         return [self._score(data[i]) for i in range(len(data))]
 
 
@@ -91,7 +96,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 class Run:
-    """One prompt through a worker class, everything outside it played by the classes above."""
+    """Prompts through a worker class at once, everything outside it played by the classes above."""
 
     def __init__(
         self,
@@ -99,6 +104,7 @@ class Run:
         config: Any,
         monkeypatch: pytest.MonkeyPatch,
         client_class: Any = LLMServerClient,
+        texts: tuple[str, ...] = ("37+58=",),
         **prompt: Any,
     ) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
@@ -116,13 +122,13 @@ class Run:
 
         monkeypatch.setattr(client, "_acquire_server", acquire)
         monkeypatch.setattr(client, "_release_server", lambda *_, **__: None)
-        asyncio.run(self._run(worker_class, config, client, prompt))
+        asyncio.run(self._run(worker_class, config, client, texts, prompt))
 
-    async def _run(self, worker_class: Any, config: Any, client: Any, prompt: dict[str, Any]) -> None:
+    async def _run(
+        self, worker_class: Any, config: Any, client: Any, texts: tuple[str, ...], prompt: dict[str, Any]
+    ) -> None:
         worker = worker_class(config, client, reward_loop_worker_handles=[self.grader])
         prompt = {
-            "uid": "prompt",
-            "raw_prompt": [{"role": "user", "content": "37+58="}],
             "agent_name": "single_turn_agent",
             "global_steps": 7,
             "index": 3,
@@ -131,14 +137,28 @@ class Run:
             "extra_info": {"index": 3},
         } | prompt
         trajectory = {"step": 7, "sample_index": 3, "rollout_n": 0, "validate": False}
-        await worker._run_prompt(copy.deepcopy(prompt), {"temperature": 1.0, "logprobs": True}, trajectory)
+        sampling = {"temperature": 1.0, "logprobs": True}
+        await asyncio.gather(
+            *(
+                worker._run_prompt(
+                    copy.deepcopy(prompt) | {"uid": uid, "raw_prompt": [{"role": "user", "content": text}]},
+                    sampling,
+                    trajectory,
+                )
+                for uid, text in zip(("prompt", "second", "third"), texts, strict=False)
+            )
+        )
 
     async def _put(self, key: str, partition_id: str, tag: dict[str, Any]) -> None:
         self.tags.setdefault(key, []).append(tag)
 
     async def _batch_put(
-        self, keys: list[str], fields: TensorDict, tags: list[dict[str, Any]], partition_id: str
+        self, keys: list[str], tags: list[dict[str, Any]], partition_id: str, fields: TensorDict | None = None
     ) -> None:
+        if fields is None:
+            for key, tag in zip(keys, tags, strict=True):
+                await self._put(key, partition_id, tag)
+            return
         self.puts += 1
         for row, key in enumerate(keys):
             self.rows[key] = {name: values[row] for name, values in fields.items()}
@@ -156,8 +176,7 @@ def by_response(run: Run) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
     """Fields and tag by the length of the response; which session got which, and how long it took, is chance."""
     found = {}
     for key, row in run.rows.items():
-        fields = {name: plain(value) for name, value in row.items() if name != "session_id"}
-        fields["metrics"] = {"num_preempted": fields["metrics"]["num_preempted"]}
+        fields = {name: plain(value) for name, value in row.items() if name not in UNREAD | {"session_id"}}
         found[len(fields["responses"])] = (fields, run.tags[key][0])
     return found
 
@@ -173,11 +192,54 @@ def test_a_group_leaves_what_verls_agent_loop_leaves(config, monkeypatch, client
     assert by_response(ours) == by_response(verls)
 
 
+@pytest.mark.parametrize("module", [trainer_base, replay_buffer])
+def test_what_is_left_out_is_in_no_list_of_fields_that_verls_trainers_fetch(module):
+    tree = ast.parse(inspect.getsource(module))
+    lists = [node.elts for node in ast.walk(tree) if isinstance(node, ast.List)]
+    names = {item.value for items in lists for item in items if isinstance(item, ast.Constant)}
+    assert "rm_scores" in names
+    assert not names & UNREAD
+
+
+def test_rows_are_joined_as_verl_joins_them():
+    rows = [
+        {
+            "responses": torch.arange(length),
+            "rm_scores": torch.ones(2),
+            "raw_prompt": [{"role": "user"}] * (length % 2),
+            "extra_info": {"index": [length]},
+            "uid": "a",
+            "level": None,
+        }
+        for length in (1, 4, 3)
+    ]
+    ours, verls = batch_of(rows), list_of_dict_to_tensordict(rows)
+    assert_tensordict_eq(ours, verls)
+    assert {name: plain(ours[name][1]) for name in rows[1]} == {name: plain(value) for name, value in rows[1].items()}
+
+
 @pytest.mark.parametrize("client", [LLMServerClient, FullyAsyncLLMServerClient])
 def test_a_group_is_one_generation_call_one_grading_call_and_one_put(config, monkeypatch, client):
     run = Run(GroupAgentLoopWorker, config, monkeypatch, client)
     assert (run.server.calls, run.grader.calls, run.puts) == (1, 1, 1)
     assert [tag["status"] for tag in run.tags["prompt"]] == ["running", "finished"]
+
+
+def test_groups_that_come_together_are_graded_and_put_together(config, monkeypatch):
+    texts = ("37+58=", "3+5=", "1+2=")  # of two lengths, which a reward worker must not take for the response's
+    ours = Run(GroupAgentLoopWorker, config, monkeypatch, texts=texts)
+    verls = Run(_AgentLoopWorkerTQ, config, monkeypatch, texts=texts)
+    assert ours.server.calls == 3
+    assert max(ours.grader.calls, ours.puts) <= 2  # the first group alone, if it was the first
+    assert sorted(ours.rows) == sorted(verls.rows)
+    for key, row in ours.rows.items():
+        assert plain(row["prompts"]) == plain(verls.rows[key]["prompts"])
+        length = len(plain(row["responses"]))
+        assert plain(row["rm_scores"]) == [0.0] * (length - 1) + [float(length)]
+        assert plain(row["response_mask"]) == [1] * length
+    assert {key: tags for key, tags in ours.tags.items() if key not in ours.rows} == {
+        uid: [{"status": "running"}, {"status": "finished"}] for uid in ("prompt", "second", "third")
+    }
 
 
 def test_another_agent_loop_is_left_to_verl(config, monkeypatch):

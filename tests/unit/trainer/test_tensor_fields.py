@@ -31,10 +31,10 @@ def batch_of(fields):
 
 
 def test_objects_are_left_out_of_a_pass_and_stay_in_the_batch(fetched):
-    batch = batch_of([*ROW, "advantages"])
+    batch = batch_of([*ROW, "advantages", "rm_scores"])
     given = TensorFields().only(lambda batch: batch.fields)
     assert given(batch) == ["input_ids", "advantages"]
-    assert batch.fields == [*ROW, "advantages"]
+    assert batch.fields == [*ROW, "advantages", "rm_scores"]
     assert fetched == ["first"]
 
 

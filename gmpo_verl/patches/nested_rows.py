@@ -1,0 +1,62 @@
+"""Selects rows of jagged tensors without unbinding them.
+
+verl 0.9.1 cuts every mini-batch and micro-batch out of its batch with `index_select_tensor_dict`
+(utils/tensordict_utils.py:494), which unbinds each nested field into its rows, picks some and binds them again: 50 us a
+row and field on a CPU, a fifth of a small update. The rows' places in the packed values say the same in a few tensor
+operations.
+"""
+
+import functools
+from typing import Any
+
+import torch
+from tensordict import TensorDict
+
+
+def select_rows(nested: Any, rows: torch.Tensor) -> torch.Tensor:
+    """The rows of a jagged tensor [B, L_i, ...] that `rows` [R] names, in its order, as a jagged tensor."""
+    offsets = nested.offsets()
+    rows = rows.to(offsets.device)
+    lengths = offsets.diff()[rows]
+    ends = lengths.cumsum(0)
+    places = torch.arange(int(ends[-1]), device=offsets.device)
+    places += torch.repeat_interleave(offsets[rows] - (ends - lengths), lengths)
+    return torch.nested.nested_tensor_from_jagged(
+        nested.values()[places],
+        offsets=torch.cat([offsets.new_zeros(1), ends]),
+        min_seqlen=int(lengths.min()),
+        max_seqlen=int(lengths.max()),  # without it torch pads to the length of all rows together
+    )
+
+
+def install() -> None:
+    """Once a process, from `gmpo_verl.worker`; verl calls the function by its module's name for it."""
+    from verl.utils import tensordict_utils
+
+    if not getattr(tensordict_utils.index_select_tensor_dict, "packed", False):
+        tensordict_utils.index_select_tensor_dict = _packed(tensordict_utils.index_select_tensor_dict)
+
+
+def _packed(verls: Any) -> Any:
+    @functools.wraps(verls)
+    def select(batch: TensorDict | None, indices: torch.Tensor | list[int]) -> TensorDict:
+        if batch is None:
+            return verls(batch, indices)
+        rows = torch.as_tensor(indices)
+        jagged = {name: value for name, value in batch.items() if _is_jagged(value)}
+        rest = verls(batch.exclude(*jagged), rows)
+        rest.update({name: select_rows(value, rows) for name, value in jagged.items()})
+        return rest
+
+    vars(select)["packed"] = True
+    return select
+
+
+def _is_jagged(value: Any) -> bool:
+    """Ragged in the first dimension of a row and without holes, as verl makes all but position ids of images."""
+    return (
+        isinstance(value, torch.Tensor)
+        and value.layout == torch.jagged
+        and getattr(value, "_ragged_idx", 1) == 1
+        and value.lengths() is None  # type: ignore[attr-defined]
+    )
