@@ -7,6 +7,7 @@ from verl.experimental.reward_loop.reward_manager import register
 from verl.experimental.reward_loop.reward_manager.naive import NaiveRewardManager
 
 from gmpo_verl.rewards.answer import extract_answer, template_of
+from gmpo_verl.rewards.thinking_form import has_thinking_form
 
 MAX_EXCERPT_CHARS = 80
 
@@ -15,6 +16,8 @@ MAX_EXCERPT_CHARS = 80
 class GMPORewardManager(NaiveRewardManager):
     """Grades one response; the score of a truncated one is ``reward.reward_kwargs.truncated_score`` (0 by default).
 
+    With ``reward.reward_kwargs.thinking_weight`` above 0 that share of the score is for the form of EasyR1's prompt
+    (``thinking_form``), as in its set-up of Geometry3K, and the rest for the answer.
     Truncated: as long as ``data.max_response_length`` allows, and no special token (end of text, end of turn) ends it.
     ``acc`` keeps the verdict on the answer itself, so validation accuracy does not depend on the training rule.
 
@@ -25,7 +28,9 @@ class GMPORewardManager(NaiveRewardManager):
 
     def __init__(self, config: Any, tokenizer: Any, compute_score: Any, **kwargs: Any) -> None:
         super().__init__(config, tokenizer, compute_score, **kwargs)
-        self.truncated_score = float((config.reward.get("reward_kwargs") or {}).get("truncated_score", 0.0))
+        options = config.reward.get("reward_kwargs") or {}
+        self.truncated_score = float(options.get("truncated_score", 0.0))
+        self.thinking_weight = float(options.get("thinking_weight", 0.0))
         self._decode = tokenizer.decode
         self.max_response_length = int(config.data.max_response_length)
         # Which of its special tokens a model stops at stands in its generation config, not in its tokenizer; ending
@@ -39,6 +44,11 @@ class GMPORewardManager(NaiveRewardManager):
         extra = row["reward_extra_info"]
         extra["truncated"] = float(truncated)
         extra["grading_failure"] = self._failure(item) if extra.get("timed_out") or extra.get("error") else ""
+        if self.thinking_weight:
+            form = has_thinking_form(self._text(item))
+            row["reward_score"] = extra["score"] = (1 - self.thinking_weight) * extra[
+                "score"
+            ] + self.thinking_weight * form
         if truncated:
             row["reward_score"] = extra["score"] = self.truncated_score
         return row
@@ -47,10 +57,12 @@ class GMPORewardManager(NaiveRewardManager):
         response_ids = _response_ids(item)
         return len(response_ids) >= self.max_response_length and int(response_ids[-1]) not in self.end_tokens
 
+    def _text(self, item: Any) -> str:
+        return str(self._decode(_response_ids(item), skip_special_tokens=True))
+
     def _failure(self, item: Any) -> str:
         columns = item.non_tensor_batch
-        response = self._decode(_response_ids(item), skip_special_tokens=True)
-        answer = extract_answer(response, template_of((columns.get("extra_info") or {}).get("template")))
+        answer = extract_answer(self._text(item), template_of((columns.get("extra_info") or {}).get("template")))
         return f"{_excerpt(answer)} against {_excerpt(columns['reward_model']['ground_truth'])}"
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gmpo_verl.errors import UserError
 from gmpo_verl.trainer import status
 from gmpo_verl.trainer.forked_workers import start_early
+from gmpo_verl.trainer.planned_rounds import planned_rounds
 from gmpo_verl.trainer.ray_cluster import give_ray_a_token, prepare_environment, ray_init_arguments
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def _run(config: Any, run_dir: "RunDir") -> int:
     from gmpo_verl.trainer.run_dir import write_summary
 
     resolve_embedded(config)
+    make_files_absolute(config)
     if run_dir.resumed_step:
         config.trainer.val_before_train = False  # that step's validation stands in the metrics already
     total_steps = total_training_steps(config)
@@ -78,6 +80,7 @@ def _run(config: Any, run_dir: "RunDir") -> int:
     try:
         train(config)
         trained = write_summary(run_dir)["last_step"]
+        total_steps = planned_rounds(run_dir.path) or total_steps
         if total_steps is not None and trained < total_steps:
             raise RuntimeError(f"training ended after step {trained} of the {total_steps} asked for")
         run_dir.mark_finished(trained)
@@ -116,8 +119,20 @@ def _stop_ray() -> None:
     ray.shutdown()
 
 
+def make_files_absolute(config: Any) -> None:
+    """Data files by their whole path: a worker on another node stands in another folder."""
+    from gmpo_verl.trainer.preflight.data import absolute, file_names
+
+    for key in ("train_files", "val_files"):
+        names = [absolute(name) for name in file_names(config, f"data.{key}")]
+        config.data[key] = names if len(names) > 1 else next(iter(names), None)
+
+
 def total_training_steps(config: Any) -> int | None:
-    """The steps that verl will do: asked for, or full epochs over the training rows; None where these are far away."""
+    """The steps that verl will do at most: asked for, or full epochs over the training rows; None where these are far.
+
+    Prompts that `data.filter_overlong_prompts` leaves out can make it fewer, which verl's trainer alone knows.
+    """
     if config.trainer.total_training_steps is not None:
         return int(config.trainer.total_training_steps)
     from gmpo_verl.trainer.preflight.data import training_rows

@@ -18,6 +18,7 @@ from gmpo_verl.algorithms.loss_metrics import kl_to_reference
 from gmpo_verl.trainer.actor_loss import ROUND, ROW, actor_loss
 from gmpo_verl.trainer.guards import NonFiniteGuard, check_rollout_weights
 from gmpo_verl.trainer.metrics_log import MetricsLog
+from gmpo_verl.trainer.planned_rounds import note_planned_rounds
 from gmpo_verl.trainer.pruner import Pruner, make_pruner
 from gmpo_verl.trainer.reward_health import check_grading
 from gmpo_verl.trainer.reward_metrics import ACCURACY, reward_fractions, validation_means
@@ -64,6 +65,7 @@ class GMPOSteps(PPOTrainer):
 
     def on_init_end(self) -> None:
         super().on_init_end()
+        note_planned_rounds(self.config.run_dir, self.total_training_steps)
         self._ranks = max(self.actor_rollout_wg._query_dispatch_info("actor")) + 1
         if is_distillation_enabled(self.config.get("distillation")):
             return  # its loss is another function of verl's, which stays

@@ -27,6 +27,7 @@ from gmpo_verl.trainer.preflight import (
     values,
     verl_checks,
 )
+from gmpo_verl.trainer.preflight.absent import Absent
 from gmpo_verl.trainer.preflight.dry_run import describe
 
 __all__ = ["check", "describe"]
@@ -55,7 +56,7 @@ def check(config: DictConfig, when_plausible: Callable[[DictConfig], None] = lam
     """Everything wrong with a composed configuration, in one sentence each; empty when it can run.
 
     Reads files that the configuration names and starts nothing. Values `embedded://...` stand for files that do not
-    exist yet.
+    exist yet. A dry run plans for another machine: what is not on this one is no finding, `describe` lists it.
 
     Args:
         when_plausible: called with the configuration once every value is of a possible kind, before the checks that
@@ -74,6 +75,8 @@ def check(config: DictConfig, when_plausible: Callable[[DictConfig], None] = lam
         when_plausible(config)
     for subject in _CHECKS:
         findings += subject(config)
-    if not findings:
+    if all(isinstance(finding, Absent) for finding in findings):
         findings += verl_checks.check(config)
+    if config.dry_run:
+        findings = [finding for finding in findings if not isinstance(finding, Absent)]
     return list(dict.fromkeys(findings))

@@ -9,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from gmpo_verl.config.nearest import nearest, one_of
 from gmpo_verl.data.embedded import is_embedded
 from gmpo_verl.rewards.answer import template_of
-from gmpo_verl.trainer.preflight.model import existing_sibling
 from gmpo_verl.trainer.preflight.options import embedded_task
+from gmpo_verl.trainer.preflight.prepared_sets import missing_file
 from gmpo_verl.trainer.preflight.prompt_lengths import longer_prompts
 from gmpo_verl.trainer.preflight.rows import Rows, read_rows
 
@@ -46,6 +46,12 @@ def file_names(config: DictConfig, key: str) -> list[str]:
     return [value] if isinstance(value, str) else [str(name) for name in value]
 
 
+def absolute(name: str) -> str:
+    """A data file by its whole path, where it is on a disk."""
+    elsewhere = is_embedded(name) or name.startswith(_REMOTE)
+    return name if elsewhere else str(Path(name).expanduser().absolute())
+
+
 def training_rows(config: DictConfig) -> int | None:
     """How many problems a pass over the training files has; None where a file cannot be counted here.
 
@@ -71,7 +77,7 @@ def _file(config: DictConfig, key: str, name: str) -> Any:
     """Yield what is wrong with one file; return its rows where they can be read."""
     path = Path(name).expanduser()
     if not path.exists():
-        yield f"{key}={name} does not exist: {existing_sibling(path)}"
+        yield missing_file(key, name)
         return None
     if path.is_dir():
         inside = sorted(entry.name for entry in path.glob("*.parquet"))

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from omegaconf import DictConfig, OmegaConf
 
-from gmpo_verl.trainer.preflight.batches import rollout_gpus
+from gmpo_verl.trainer.preflight.absent import Absent
+from gmpo_verl.trainer.preflight.batches import rollout_gpus, world_size
 
 _ACTOR, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.ref"
 _ROLLOUT, _MODEL = "actor_rollout_ref.rollout", "actor_rollout_ref.model"
@@ -32,26 +33,34 @@ def gpu_count() -> int:
 
 
 def _gpu(config: DictConfig) -> Iterator[str]:
-    if _named_cluster(config):
+    if named_cluster(config):
         return
     visible, wanted, beside = gpu_count(), config.trainer.n_gpus_per_node, rollout_gpus(config)
+    rollouts = f" and {beside} for rollouts" if beside else ""
+    left_out = f"the GPUs: {world_size(config)} for training{rollouts} are asked for, {visible} are here"
     if visible == 0:
-        yield "trainer.device=cuda needs a GPU and there is none here: write hardware=cpu."
+        yield Absent("trainer.device=cuda needs a GPU and there is none here: write hardware=cpu.", left_out)
     elif beside and wanted + beside > visible:
-        yield (
+        yield Absent(
             f"trainer.n_gpus_per_node={wanted} and {beside} for rollouts ({_ROLLOUT}.n_gpus_per_node) are more than "
-            f"the {visible} GPUs here: write numbers that add up to {visible}."
+            f"the {visible} GPUs here: write numbers that add up to {visible}.",
+            left_out,
         )
     elif wanted > visible:
-        yield (
+        yield Absent(
             f"trainer.n_gpus_per_node={wanted} is more than the {visible} GPUs here: "
-            f"write trainer.n_gpus_per_node={visible}."
+            f"write trainer.n_gpus_per_node={visible}.",
+            left_out,
         )
-    if config.trainer.nnodes > 1:
-        yield (
-            f"trainer.nnodes={config.trainer.nnodes} needs a Ray cluster: write "
-            "+ray_kwargs.ray_init.address=HEAD:PORT, "
-            "or trainer.nnodes=1."
+    yield from _cluster(config)
+
+
+def _cluster(config: DictConfig) -> Iterator[str]:
+    if config.trainer.nnodes > 1 and not named_cluster(config):
+        address = "+ray_kwargs.ray_init.address=HEAD:PORT"
+        yield Absent(
+            f"trainer.nnodes={config.trainer.nnodes} needs a Ray cluster: write {address}, or trainer.nnodes=1.",
+            f"the Ray cluster: {config.trainer.nnodes} nodes are asked for, {address} is not given",
         )
 
 
@@ -61,12 +70,7 @@ def _cpu(config: DictConfig) -> Iterator[str]:
             "hardware=cpu is for machines without a GPU and there is one here: "
             "write hardware=gpu, or set CUDA_VISIBLE_DEVICES=."
         )
-    if config.trainer.nnodes > 1 and not _named_cluster(config):
-        yield (
-            f"trainer.nnodes={config.trainer.nnodes} needs a Ray cluster: write "
-            "+ray_kwargs.ray_init.address=HEAD:PORT, "
-            "or trainer.nnodes=1."
-        )
+    yield from _cluster(config)
     if config.actor_rollout_ref.actor.strategy != "fsdp2" and config.get("model_engine", "dp") == "dp":
         # verl's FSDP1 hard-codes sync_module_states=True, which needs an accelerator.
         yield f"{_ACTOR}.strategy={config.actor_rollout_ref.actor.strategy} needs a GPU: write {_ACTOR}.strategy=fsdp2."
@@ -107,7 +111,7 @@ def _cpu_precision(config: DictConfig) -> Iterator[str]:
 def _ray(config: DictConfig) -> Iterator[str]:
     workers, beside = config.trainer.n_gpus_per_node, rollout_gpus(config)
     lacks_gpus = config.trainer.device == "cuda" and gpu_count() < workers + beside
-    if _named_cluster(config) or lacks_gpus:
+    if named_cluster(config) or lacks_gpus:
         return
     arguments = config.ray_kwargs.ray_init
     gpus = arguments.get("num_gpus")
@@ -127,6 +131,7 @@ def _ray(config: DictConfig) -> Iterator[str]:
         )
 
 
-def _named_cluster(config: DictConfig) -> bool:
+def named_cluster(config: DictConfig) -> bool:
+    """Whether the run joins a Ray cluster that is there already."""
     address = config.ray_kwargs.ray_init.get("address") or os.environ.get("RAY_ADDRESS")
     return bool(address) and address != "local"

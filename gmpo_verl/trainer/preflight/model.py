@@ -1,5 +1,6 @@
 """The model's folder, or its name on the hub."""
 
+import importlib.util
 import json
 import os
 import re
@@ -12,6 +13,8 @@ from omegaconf import DictConfig
 
 from gmpo_verl.config.nearest import nearest, one_of
 from gmpo_verl.data.embedded import is_embedded
+from gmpo_verl.trainer.preflight.absent import Absent
+from gmpo_verl.trainer.preflight.known_models import KNOWN_MODELS
 
 _KEY = "actor_rollout_ref.model.path"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -27,6 +30,12 @@ def check(config: DictConfig) -> Iterator[str]:
         return
     if is_embedded(path) or path.startswith(_REMOTE):
         return
+    if "vision_config" in (model_config(config) or {}) and not can_read_images():
+        yield Absent(
+            f"{_KEY}={path} reads images, and verl reads them with qwen-vl-utils, which is not installed: "
+            "pip install qwen-vl-utils, or write a language model.",
+            "the package qwen-vl-utils, which reads images: it is not installed here",
+        )
     folder = Path(path).expanduser()
     if folder.is_dir():
         yield from _folder(config, folder)
@@ -34,22 +43,34 @@ def check(config: DictConfig) -> Iterator[str]:
         yield f"{_KEY}={path} is a file: write the folder that holds config.json and the weights."
     elif _looks_like_hub(path):
         if _offline() and hub_file(path, "config.json") is None:
-            yield (
+            yield Absent(
                 f"{_KEY}={path} is not in the hub's cache and HF_HUB_OFFLINE is set: "
-                "write a folder, or unset HF_HUB_OFFLINE."
+                "write a folder, or unset HF_HUB_OFFLINE.",
+                left_out(path),
             )
     else:
-        yield f"{_KEY}={path} does not exist: {existing_sibling(folder)}"
+        yield Absent(f"{_KEY}={path} does not exist: {existing_sibling(folder)}", left_out(path))
+
+
+def can_read_images() -> bool:
+    """Whether the package is here that verl's data set reads every prompt of a multimodal model with."""
+    return importlib.util.find_spec("qwen_vl_utils") is not None
+
+
+def left_out(path: str) -> str:
+    """What a dry run says of a model that is not on this machine."""
+    known = "; the model's sizes are known" if path in KNOWN_MODELS else ""
+    return f"{_KEY}: {path} is not here, nor its tokenizer, so no prompt was measured{known}"
 
 
 def model_config(config: DictConfig) -> dict[str, Any] | None:
-    """The model's config.json, where it can be read without a network; None otherwise."""
+    """The model's config.json, where it can be read without a network or is known; None otherwise."""
     path = config.actor_rollout_ref.model.path
     if not path or is_embedded(path):
         return None
     file = local_file(path, "config.json")
     if file is None:
-        return None
+        return KNOWN_MODELS.get(path)
     try:
         loaded = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -39,6 +39,9 @@ def check(config: DictConfig) -> Iterator[str]:
         loss.get("mean_exponent_rounds"),
     )
     yield from _trainer(config.trainer)
+    weight = config.reward.reward_kwargs.thinking_weight
+    if not 0 <= weight <= 1:
+        yield f"reward.reward_kwargs.thinking_weight={weight} is not a share: write a number from 0 to 1."
     if config.trainer.fork_workers is True and (reason := why_not(config)):
         yield f"trainer.fork_workers=true is not possible because of {reason}: write auto or false."
     graders = os.environ.get("GMPO_GRADERS", "1")

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from verl.utils.config import omega_conf_to_dataclass
@@ -10,6 +11,8 @@ from gmpo_verl.algorithms.policy_loss import objective_of
 from gmpo_verl.algorithms.power_mean import Objective
 from gmpo_verl.config.compose import compose, group_options
 from gmpo_verl.data.arithmetic import ArithmeticTask
+from gmpo_verl.data.sets import SETS
+from gmpo_verl.trainer.preflight import check, devices, resources
 
 E04 = math.exp(0.4)
 # algorithm: the window of ratios, and what else the objective has
@@ -23,6 +26,14 @@ FAMILY = {
     "gmpo_seq_clip": ((1 / E04, E04), {"clip_level": "sequence"}),
     "gmpo_no_clip": ((1 / E04, E04), {"clip_level": "none"}),
     "gmpo_no_length_norm": ((1 / E04, E04), {"length_norm": False}),
+}
+# recipe: its model
+REAL_MODELS = {
+    "qwen2_5_math_1_5b": "Qwen/Qwen2.5-Math-1.5B",
+    "qwen2_5_math_7b": "Qwen/Qwen2.5-Math-7B",
+    "r1_distill_qwen_7b": "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B",
+    "qwen2_5_vl_7b_geometry3k": "Qwen/Qwen2.5-VL-7B-Instruct",
+    "qwen3_30b_a3b": "Qwen/Qwen3-30B-A3B",
 }
 
 
@@ -61,5 +72,50 @@ def test_the_arithmetic_recipe_shows_every_option_of_the_task_at_its_default():
 
 def test_the_groups_list_what_is_shipped_and_nothing_of_verls():
     assert group_options("algorithm") == sorted([*FAMILY, "gspo"])
-    assert group_options("recipe") == ["arithmetic"]
+    assert group_options("recipe") == sorted(["arithmetic", *REAL_MODELS])
     assert group_options("hardware") == ["cpu", "gpu"]
+
+
+@pytest.mark.parametrize("name", REAL_MODELS)
+def test_a_recipe_of_a_real_model_runs_gmpo_on_eight_gpus(name):
+    config = compose([f"recipe={name}"])
+    assert config.actor_rollout_ref.model.path == REAL_MODELS[name]
+    assert (config.trainer.device, config.trainer.nnodes, config.trainer.n_gpus_per_node) == ("cuda", 1, 8)
+    assert config.actor_rollout_ref.actor.policy_loss.loss_mode == "gmpo"
+    assert config.run_dir.endswith(f"outputs/{name}/gmpo-seed0")
+    assert "arithmetic" not in config
+
+
+@pytest.mark.parametrize("name", ["arithmetic", *REAL_MODELS])
+def test_a_recipe_passes_everything_that_needs_no_model_no_data_and_no_gpu(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(resources, "free_memory", lambda: 64e9)
+    monkeypatch.setattr(devices, "gpu_count", lambda: 0)
+    assert check(compose([f"recipe={name}", "dry_run=true"])) == []
+
+
+@pytest.mark.parametrize("algorithm", [*FAMILY, "gspo"])
+def test_every_algorithm_can_be_trained_in_the_7b_set_up(algorithm, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(devices, "gpu_count", lambda: 0)
+    arguments = ["recipe=qwen2_5_math_7b", f"algorithm={algorithm}", "trainer.total_training_steps=500"]
+    assert check(compose([*arguments, "dry_run=true"])) == []
+
+
+@pytest.mark.parametrize("name", REAL_MODELS)
+def test_the_command_line_wins_over_a_recipe(name):
+    config = compose([f"recipe={name}", "hardware=cpu", "algorithm=grpo", "data.train_batch_size=8"])
+    assert config.trainer.device == "cpu"
+    assert config.data.train_batch_size == 8
+    assert config.actor_rollout_ref.actor.policy_loss.mean_exponent == 1.0
+
+
+@pytest.mark.parametrize("name", REAL_MODELS)
+def test_the_files_of_a_recipe_are_those_that_prepare_data_writes(name):
+    data = compose([f"recipe={name}"]).data
+    for key, train in ((data.train_files, True), (data.val_files, False)):
+        for file in [key] if isinstance(key, str) else key:
+            data_set = SETS[Path(file).parent.name]
+            written = data_set.files if data_set.benchmarks else ("train", "validation", "test")
+            assert Path(file).parts[0] == "data" and Path(file).stem in written
+            assert (Path(file).stem == "train") == train

@@ -10,6 +10,7 @@ from verl import DataProto
 from verl.trainer.ppo.reward import load_reward_manager
 
 from gmpo_verl.rewards.manager import MAX_EXCERPT_CHARS, _excerpt
+from gmpo_verl.rewards.thinking_form import has_thinking_form
 
 EOS, PAD, LIMIT = 1, 0, 12
 KEYS = {"score", "acc", "format_ok", "timed_out", "error", "truncated", "grading_failure"}
@@ -26,7 +27,12 @@ class Characters:
 
 
 def run(
-    response: str, ends: bool, truncated_score: float | None = None, padding: int = 0, ground_truth: Any = "46"
+    response: str,
+    ends: bool,
+    padding: int = 0,
+    ground_truth: Any = "46",
+    limit: int = LIMIT,
+    **reward_kwargs: float,
 ) -> dict[str, Any]:
     async def graded() -> dict[str, Any]:
         reward: dict[str, Any] = {
@@ -37,9 +43,9 @@ def run(
                 "module": {"path": "pkg://gmpo_verl.rewards.manager"},
             },
         }
-        if truncated_score is not None:
-            reward["reward_kwargs"] = {"truncated_score": truncated_score}
-        config = OmegaConf.create({"reward": reward, "data": {"max_response_length": LIMIT}})
+        if reward_kwargs:
+            reward["reward_kwargs"] = reward_kwargs
+        config = OmegaConf.create({"reward": reward, "data": {"max_response_length": limit}})
         manager = load_reward_manager(config, Characters(), reward_router_address=None, reward_model_tokenizer=None)
         tokens = [ord(char) for char in response] + [EOS] * ends
         responses = torch.tensor([tokens + [PAD] * padding], dtype=torch.int64)
@@ -104,3 +110,28 @@ def test_the_manager_is_registered_as_gmpo() -> None:
     from gmpo_verl.rewards.manager import GMPORewardManager
 
     assert get_reward_manager_cls("gmpo") is GMPORewardManager
+
+
+@pytest.mark.parametrize(
+    ("response", "form"),
+    [
+        (r"<think>a</think>\boxed{46}", True),
+        ("\n<think></think> so\n\\boxed{46}. ", True),
+        (r"<think>\boxed{46}</think>", False),
+        (r"so <think>a</think>\boxed{46}", False),
+        (r"<think>a\boxed{46}", False),
+        (r"<think>a</think>\boxed{46", False),
+        ("<think>" * 100_000 + "</think>" * 100_000, False),
+    ],
+)
+def test_the_thinking_form_is_tags_first_and_a_box_after_them(response: str, form: bool) -> None:
+    assert has_thinking_form(response) is form
+
+
+@pytest.mark.parametrize(("response", "score"), [(r"\boxed{46}", 0.9), (r"\boxed{47}", 0.0)])
+def test_a_share_of_the_score_can_be_for_the_thinking_form(response: str, score: float) -> None:
+    row = run(response, ends=True, thinking_weight=0.1)
+    assert row["reward_score"] == row["reward_extra_info"]["score"] == pytest.approx(score)
+    assert row["reward_extra_info"]["acc"] == float(score > 0)
+    with_tags = run("<think></think>" + response, ends=True, thinking_weight=0.1, limit=40)
+    assert with_tags["reward_score"] == pytest.approx(score + 0.1)

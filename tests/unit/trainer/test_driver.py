@@ -3,9 +3,11 @@
 import os
 
 import pytest
+from omegaconf import OmegaConf
 
 from gmpo_verl.config.compose import compose
 from gmpo_verl.trainer import driver, status
+from gmpo_verl.trainer.planned_rounds import note_planned_rounds, planned_rounds
 
 
 class Wrapped(Exception):
@@ -59,3 +61,19 @@ def test_events_of_workers_go_to_the_run_directory(tmp_path):
 def test_nobody_listening_is_no_error(monkeypatch):
     monkeypatch.setattr(status, "_pipe", None)
     status.notify("stage", text="unheard")
+
+
+def test_data_files_are_given_by_their_whole_path(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    data = {"train_files": "train.parquet", "val_files": ["a.parquet", "s3://bucket/b.parquet", "/else/c.parquet"]}
+    config = OmegaConf.create({"data": data})
+    driver.make_files_absolute(config)
+    assert config.data.train_files == str(tmp_path / "train.parquet")
+    assert config.data.val_files == [str(tmp_path / "a.parquet"), "s3://bucket/b.parquet", "/else/c.parquet"]
+
+
+def test_the_rounds_that_the_trainer_planned_are_read_back(tmp_path):
+    assert planned_rounds(tmp_path) is None
+    (tmp_path / "logs").mkdir()
+    note_planned_rounds(tmp_path, 41)
+    assert planned_rounds(tmp_path) == 41
