@@ -1,0 +1,1 @@
+"""Evaluation on benchmarks: problems, answers from vLLM, verdicts, and the figures over them."""

@@ -1,0 +1,46 @@
+"""Model folders without a model: files of the right names, for code that only looks at them."""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
+
+
+def model_folder(folder: Path, context: int = 64, weights: bytes = b"weights", **config) -> Path:
+    """A folder that looks like a model with the embedded task's tokenizer."""
+    folder.mkdir(parents=True)
+    settings = {"max_position_embeddings": context, "dtype": "float32", "model_type": "qwen2"} | config
+    (folder / "config.json").write_text(json.dumps(settings))
+    (folder / "model.safetensors").write_bytes(weights)
+    make_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def run_folder(
+    folder: Path, steps=(1, 2), tracked: int | None = None, rollout_dtype: str = "float32", ranks: int = 1
+) -> Path:
+    """A run directory whose checkpoints have the names of verl's files."""
+    config = {
+        "run_dir": str(folder),
+        "trainer": {"default_local_dir": str(folder / "checkpoints")},
+        "data": {"train_files": "embedded://arithmetic/train"},
+        "actor_rollout_ref": {
+            "model": {"path": "Qwen/Qwen2.5-Math-7B"},
+            "rollout": {"dtype": rollout_dtype},
+        },
+    }
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    for step in steps:
+        actor = folder / "checkpoints" / f"global_step_{step}" / "actor"
+        (actor / "huggingface").mkdir(parents=True)
+        (actor / "huggingface" / "config.json").write_text("{}")
+        (actor / "fsdp_config.json").write_text(json.dumps({"world_size": ranks}))
+        for rank in range(ranks):
+            (actor / f"model_world_size_{ranks}_rank_{rank}.pt").write_bytes(b"shard")
+    if steps:
+        tracker = folder / "checkpoints" / "latest_checkpointed_iteration.txt"
+        tracker.write_text(str(max(steps) if tracked is None else tracked))
+    return folder
