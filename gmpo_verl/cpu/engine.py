@@ -17,6 +17,8 @@ from verl.utils.torch_dtypes import PrecisionType
 from verl.workers.engine import EngineRegistry
 from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
 
+from gmpo_verl.cpu.packed_attention import NAME as PACKED
+
 _RENDEZVOUS = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -44,6 +46,9 @@ class CPUFSDP2Engine(FSDPEngineWithLMHead):
                 "float16 needs a gradient scaler, which has no CPU form: set mixed_precision.param_dtype=fp32"
             )
         self._autocast_dtype, self.scaler = param_dtype, None
+        if getattr(module.config, "attn_implementation", None) == PACKED:
+            # verl writes the option into the configuration of its checkpoints, where nobody else knows the name.
+            module.config.attn_implementation = "sdpa"
         full_state = module.state_dict()
         fsdp_kwargs = {
             "mesh": self.device_mesh,

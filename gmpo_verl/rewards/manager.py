@@ -21,9 +21,9 @@ class GMPORewardManager(NaiveRewardManager):
     Truncated: as long as ``data.max_response_length`` allows, and no special token (end of text, end of turn) ends it.
     ``acc`` keeps the verdict on the answer itself, so validation accuracy does not depend on the training rule.
 
-    Adds to the row's extra values ``truncated`` (0 or 1) and ``grading_failure`` (text: an answer that could not be
-    graded and its ground truth, empty for all others); every row has the same keys, as verl stacks them. verl averages
-    the numbers among them and leaves text alone.
+    Adds to the row's extra values ``truncated`` (0 or 1), ``data_source`` and ``grading_failure`` (text: an answer that
+    could not be graded and its ground truth, empty for all others); every row has the same keys, as verl stacks them.
+    verl averages the numbers among them and leaves text alone.
     """
 
     def __init__(self, config: Any, tokenizer: Any, compute_score: Any, **kwargs: Any) -> None:
@@ -43,6 +43,7 @@ class GMPORewardManager(NaiveRewardManager):
         truncated = self._is_truncated(item)
         extra = row["reward_extra_info"]
         extra["truncated"] = float(truncated)
+        extra["data_source"] = str(item.non_tensor_batch["data_source"])
         extra["grading_failure"] = self._failure(item) if extra.get("timed_out") or extra.get("error") else ""
         if self.thinking_weight:
             form = has_thinking_form(self._text(item))

@@ -63,6 +63,9 @@ class GroupAgentLoopWorker(_AgentLoopWorkerTQ):
     async def _run_prompt(
         self, prompt: dict[str, Any], sampling_params: dict[str, Any], trajectory: dict[str, Any], trace: bool = False
     ) -> None:
+        if trajectory["validate"] and not self.config.actor_rollout_ref.rollout.val_kwargs.do_sample:
+            sampling_params = dict(sampling_params)  # of val_kwargs, whose do_sample verl 0.9.1 does not look at
+            apply_greedy_sampling_params(sampling_params)
         if not self._by_groups or prompt["agent_name"] != SINGLE_TURN or trace:
             return await super()._run_prompt(prompt, sampling_params, trajectory, trace)
         uid, partition = prompt["uid"], "val" if trajectory["validate"] else "train"

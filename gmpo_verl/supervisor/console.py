@@ -77,6 +77,10 @@ def _describe(progress: Progress) -> str:
         parts.append(f"accuracy {progress.accuracy:.3f}")
     if progress.reward is not None:
         parts.append(f"reward {progress.reward:.3f}")
+    if progress.entropy is not None:
+        parts.append(f"entropy {progress.entropy:.2f}")
+    if progress.log_ratio_range is not None:
+        parts.append("log ratio {:.2f} to {:.2f}".format(*progress.log_ratio_range))
     if progress.seconds_a_step is not None:
         parts.append(f"{progress.seconds_a_step:.1f} s a step")
     if progress.seconds_left:

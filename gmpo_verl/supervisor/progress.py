@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _REWARD_KEYS = ("critic/score/mean", "critic/rewards/mean")
+_ENTROPY_KEY = "actor/entropy"
+_RATIO_KEYS = ("gmpo/log_ratio_min", "gmpo/log_ratio_max")
 _CORRELATION_KEY = "training/rollout_actor_probs_pearson_corr"
 # Steps over which the time a step takes is averaged: enough to smooth out validation, few enough to follow a change.
 _WINDOW = 20
@@ -13,12 +15,14 @@ _WINDOW = 20
 
 @dataclass
 class Progress:
-    """The figures a user wants to see. Times in seconds; accuracies and rewards as verl logs them."""
+    """The figures a user wants to see. Times in seconds; accuracies, rewards and entropy as verl logs them."""
 
     total_steps: int | None = None
     first_step: int = 1
     step: int = 0
     reward: float | None = None
+    entropy: float | None = None  # nats a token
+    log_ratio_range: tuple[float, float] | None = None  # smallest and largest of the step's tokens
     accuracy_first: dict[str, tuple[int, float]] = field(default_factory=dict)  # key: (step, value)
     accuracy_last: dict[str, tuple[int, float]] = field(default_factory=dict)
     correlation_min: float | None = None
@@ -36,6 +40,9 @@ class Progress:
         if now is not None and step >= self.first_step - 1:
             self._marks.append((now, step))
         self.reward = next((data[key] for key in _REWARD_KEYS if key in data), self.reward)
+        self.entropy = data.get(_ENTROPY_KEY, self.entropy)
+        if all(key in data for key in _RATIO_KEYS):
+            self.log_ratio_range = (data[_RATIO_KEYS[0]], data[_RATIO_KEYS[1]])
         for key, value in data.items():
             if key.startswith("val-core/") and "/acc/mean@" in key:
                 self.accuracy_first.setdefault(key, (self.step, value))
@@ -49,7 +56,7 @@ class Progress:
     def begin(self, total_steps: int | None, first_step: int) -> None:
         """Forget every row: a run starts, or resumes before the last rows and has cut them off."""
         self.total_steps, self.first_step, self.step = total_steps, first_step, first_step - 1
-        self.reward = self.correlation_min = None
+        self.reward = self.entropy = self.log_ratio_range = self.correlation_min = None
         self.accuracy_first, self.accuracy_last = {}, {}
         self._marks.clear()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gmpo_verl.errors import UserError
 from gmpo_verl.trainer import status
 from gmpo_verl.trainer.forked_workers import start_early
+from gmpo_verl.trainer.loggers import continue_loggers
 from gmpo_verl.trainer.planned_rounds import planned_rounds
 from gmpo_verl.trainer.ray_cluster import give_ray_a_token, prepare_environment, ray_init_arguments
 
@@ -70,6 +71,7 @@ def _run(config: Any, run_dir: "RunDir") -> int:
     from gmpo_verl.data.embedded import resolve_embedded
     from gmpo_verl.trainer.run_dir import write_summary
 
+    continue_loggers(run_dir.logs)
     resolve_embedded(config)
     make_files_absolute(config)
     if run_dir.resumed_step:

@@ -43,6 +43,7 @@ class GMPOSteps(PPOTrainer):
         self._non_finite = NonFiniteGuard()
         self._updates = UpdateStatistics()
         self._round = RoundReport()
+        self._grades: dict[str, dict[str, Any]] = {}  # of the round's responses by key
         self._ranks = 0  # of the actor, known when the workers are up
         self._pruner: Pruner | None = None
         self._whole_batch: Any = None
@@ -130,6 +131,14 @@ class GMPOSteps(PPOTrainer):
                 self._round.add_mean(name, value, len(self._whole_batch))
         return self._whole_batch
 
+    def _log_rollout_data(self, batch: Any, *args: Any, **kwargs: Any) -> None:
+        fields = self._extra_fields(batch)
+        self._grades = {
+            key: {name: value for name, value in (own.get("reward_extra_info") or {}).items() if name != "score"}
+            for key, own in zip(batch.keys, fields, strict=True)
+        }
+        super()._log_rollout_data(batch, *args, **kwargs)
+
     def _dump_generations(
         self,
         inputs: list[str],
@@ -139,18 +148,17 @@ class GMPOSteps(PPOTrainer):
         reward_extra_infos_dict: dict[str, list[Any]],
         dump_path: str,
     ) -> None:
-        """A training response's row also says what its last update did to it (`response_statistics`)."""
+        """A training response's row also has its grades, and what its last update did to it (`response_statistics`)."""
         if dump_path == self.config.trainer.rollout_data_dir:
             updates = self._round.by_response
             without = {"advantage": 0.0}  # what is pruned has no update
-            reward_extra_infos_dict |= columns([updates.get(key, without) for key in reward_extra_infos_dict["uid"]])
+            rows = [self._grades.get(key, {}) | updates.get(key, without) for key in reward_extra_infos_dict["uid"]]
+            reward_extra_infos_dict |= columns(rows)
         super()._dump_generations(inputs, outputs, gts, scores, reward_extra_infos_dict, dump_path)
 
     def _compute_metrics(self, batch: Any, metrics: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super()._compute_metrics(batch, metrics, *args, **kwargs)
-        graded = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
-        # A list or a stack of tensordict's wrappers, as the storage likes.
-        extra_fields = [getattr(fields, "data", fields) for fields in list(graded["extra_fields"])]
+        extra_fields = self._extra_fields(batch)
         metrics |= reward_fractions(extra_fields)
         check_rollout_weights(metrics, self.global_steps, self._warn)
         check_grading(extra_fields, self.global_steps, self._warn)
@@ -171,6 +179,11 @@ class GMPOSteps(PPOTrainer):
         table = accuracy or {"reward": reward_extra_infos_dict["reward"]}
         metrics = super()._val_metrics_update(data_sources, sample_uids, table, *args, **kwargs)
         return metrics | validation_means(data_sources, reward_extra_infos_dict)
+
+    def _extra_fields(self, batch: Any) -> list[dict[str, Any]]:
+        graded = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
+        # A list or a stack of tensordict's wrappers, as the storage likes.
+        return [getattr(fields, "data", fields) for fields in list(graded["extra_fields"])]
 
     def _padded(self, batch: Any, *fields: str) -> TensorDict:
         data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=list(fields))

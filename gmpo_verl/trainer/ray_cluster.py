@@ -41,7 +41,6 @@ def prepare_environment(config: Any) -> None:
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "TENSORBOARD_DIR": str(logs / "tensorboard"),
         "WANDB_DIR": str(logs),
-        "VERL_FILE_LOGGER_PATH": str(logs / "verl_metrics.jsonl"),
         "TOKENIZERS_PARALLELISM": "false",
     }
     if config.trainer.device == "cpu":

@@ -38,7 +38,7 @@ class UpdateStatistics:
         return update
 
 
-def columns(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float | None]]:
-    """Rows as columns; None where a row has no such number."""
+def columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Rows as columns; None where a row has no such value."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}

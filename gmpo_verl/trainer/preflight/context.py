@@ -18,10 +18,9 @@ def check(config: DictConfig) -> Iterator[str]:
     asked = f"data.max_prompt_length={prompt} and data.max_response_length={response} need {needed} tokens"
     room = _positions(config)
     if room is not None and needed > room:
-        yield (
-            f"{asked}, but the model's context is {room}: "
-            f"write data.max_response_length={max(1, room - prompt)} or less."
-        )
+        shorter = "response" if prompt < room else "prompt"
+        left = max(1, room - (prompt if shorter == "response" else response))
+        yield f"{asked}, but the model's context is {room}: write data.max_{shorter}_length={left} or less."
     if rollout.max_model_len is not None and needed > rollout.max_model_len:
         yield f"{asked}, but {_ROLLOUT}.max_model_len={rollout.max_model_len}: write {_ROLLOUT}.max_model_len={needed}."
     elif room is not None and rollout.max_model_len is not None and rollout.max_model_len > room:

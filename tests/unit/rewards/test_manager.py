@@ -13,7 +13,7 @@ from gmpo_verl.rewards.manager import MAX_EXCERPT_CHARS, _excerpt
 from gmpo_verl.rewards.thinking_form import has_thinking_form
 
 EOS, PAD, LIMIT = 1, 0, 12
-KEYS = {"score", "acc", "format_ok", "timed_out", "error", "truncated", "grading_failure"}
+KEYS = {"score", "acc", "format_ok", "timed_out", "error", "truncated", "data_source", "grading_failure"}
 
 
 class Characters:

@@ -38,6 +38,7 @@ class Server:
     def __init__(self) -> None:
         self.responses = 0
         self.calls = 0
+        self.sampling: list[dict[str, Any]] = []
         self.generate = Remote(self._generate)
         self.generate_group = Remote(self._generate_group)
 
@@ -51,14 +52,16 @@ class Server:
             extra_fields={"global_steps": 6, "num_cached_tokens": 0},
         )
 
-    async def _generate(self, **_: Any) -> TokenOutput:
+    async def _generate(self, sampling_params: dict[str, Any], **_: Any) -> TokenOutput:
         self.calls += 1
+        self.sampling.append(sampling_params)
         return self._response()
 
     async def _generate_group(
         self, prompt_ids: list[int], sampling_params: dict[str, Any], n: int, interruptible: bool
     ) -> list[TokenOutput]:
         self.calls += 1
+        self.sampling.append(sampling_params)
         return [self._response() for _ in range(n)]
 
 
@@ -105,6 +108,7 @@ class Run:
         monkeypatch: pytest.MonkeyPatch,
         client_class: Any = LLMServerClient,
         texts: tuple[str, ...] = ("37+58=",),
+        validate: bool = False,
         **prompt: Any,
     ) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
@@ -122,10 +126,16 @@ class Run:
 
         monkeypatch.setattr(client, "_acquire_server", acquire)
         monkeypatch.setattr(client, "_release_server", lambda *_, **__: None)
-        asyncio.run(self._run(worker_class, config, client, texts, prompt))
+        asyncio.run(self._run(worker_class, config, client, texts, validate, prompt))
 
     async def _run(
-        self, worker_class: Any, config: Any, client: Any, texts: tuple[str, ...], prompt: dict[str, Any]
+        self,
+        worker_class: Any,
+        config: Any,
+        client: Any,
+        texts: tuple[str, ...],
+        validate: bool,
+        prompt: dict[str, Any],
     ) -> None:
         worker = worker_class(config, client, reward_loop_worker_handles=[self.grader])
         prompt = {
@@ -136,7 +146,7 @@ class Run:
             "reward_model": {"style": "rule", "ground_truth": "95"},
             "extra_info": {"index": 3},
         } | prompt
-        trajectory = {"step": 7, "sample_index": 3, "rollout_n": 0, "validate": False}
+        trajectory = {"step": 7, "sample_index": 3, "rollout_n": 0, "validate": validate}
         sampling = {"temperature": 1.0, "logprobs": True}
         await asyncio.gather(
             *(
@@ -259,3 +269,15 @@ def test_a_group_that_fails_says_so_and_leaves_nothing(config, monkeypatch):
 
 def test_a_prompt_may_ask_for_another_number_of_responses(config, monkeypatch):
     assert len(Run(GroupAgentLoopWorker, config, monkeypatch, __rollout_n__=2).rows) == 2
+
+
+@pytest.mark.parametrize("agent_name", ["single_turn_agent", "tool_agent"])
+@pytest.mark.parametrize(
+    ("validate", "do_sample", "temperature"), [(True, False, 0), (True, True, 1), (False, False, 1)]
+)
+def test_validation_that_does_not_sample_is_greedy(config, monkeypatch, agent_name, validate, do_sample, temperature):
+    config = copy.deepcopy(config)
+    config.actor_rollout_ref.rollout.val_kwargs.do_sample = do_sample
+    config.actor_rollout_ref.rollout.val_kwargs.n = 1
+    run = Run(GroupAgentLoopWorker, config, monkeypatch, agent_name=agent_name, validate=validate)
+    assert {sampling["temperature"] for sampling in run.server.sampling} == {temperature}
