@@ -22,18 +22,17 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from random_model import VOCABULARY, make_model
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from tensordict import TensorDict
-from transformers import Qwen2Config, Qwen2ForCausalLM
 from verl.utils import tensordict_utils as tu
 from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.engine_workers import ActorRolloutRefWorker
 from verl.workers.utils.padding import response_from_nested
 
 from gmpo_verl.config.compose import compose
-from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
 from gmpo_verl.trainer.actor_loss import ROW, actor_loss
 from gmpo_verl.trainer.pruning import kept_rows
 
@@ -45,7 +44,6 @@ MICRO_BATCH_TOKENS = 512
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)  # of the groups that have no advantage
 UPDATES = (1, 8)  # a round
 TARGETS = {(1, 0.5): 0.55, (1, 0.9): 0.2}  # of the whole round's time
-VOCABULARY = 4096
 
 
 class Cost(NamedTuple):
@@ -85,21 +83,6 @@ class Actor:
         )
         self._worker.update_actor(batch)
         return Cost(time.perf_counter() - begin, time.process_time() - cpu_begin)
-
-
-def make_model(folder: Path) -> None:
-    make_tokenizer().save_pretrained(folder)
-    config = Qwen2Config(
-        vocab_size=VOCABULARY,
-        hidden_size=512,
-        intermediate_size=1536,
-        num_hidden_layers=8,
-        num_attention_heads=8,
-        num_key_value_heads=4,
-        max_position_embeddings=128,
-    )
-    torch.manual_seed(0)
-    Qwen2ForCausalLM(config).save_pretrained(folder)
 
 
 def make_round(share: float, updates: int, prunes: bool) -> TensorDict:
@@ -166,7 +149,7 @@ def main() -> None:
     shares, repeats = ((0.5, 0.9), 1) if options.short else (SHARES, options.repeats)
 
     with tempfile.TemporaryDirectory() as folder:
-        make_model(Path(folder))
+        make_model(Path(folder), positions=PROMPT_TOKENS + max(RESPONSE_TOKENS))
         actor = Actor(Path(folder))
     actor.passes(make_round(0.9, 1, prunes=True), 1)  # the optimizer's state comes with the first step
 

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from random_model import make_model
+
 REWARD_FILE = Path(__file__).with_name("step_reward.py")
-VOCABULARY = 4096
 REAL_MICRO_BATCH = 16  # responses
 REAL_ROOM = 32  # tokens: the recipe's data.max_prompt_length
 
@@ -108,7 +109,7 @@ def make_task(name: str, folder: Path, tokens: int) -> Task:
 
 
 def _real_overrides(folder: Path, tokens: int) -> list[str]:
-    _make_real_model(folder, REAL_ROOM + tokens)
+    make_model(folder, REAL_ROOM + tokens)
     micro_batch_tokens = REAL_MICRO_BATCH * (REAL_ROOM + tokens)
     return [
         f"actor_rollout_ref.model.path={folder}",
@@ -122,28 +123,3 @@ def _real_overrides(folder: Path, tokens: int) -> list[str]:
         "reward.reward_manager.source=register",
         "reward.reward_manager.name=naive",
     ]
-
-
-def _make_real_model(folder: Path, positions: int) -> None:
-    import torch
-    from transformers import Qwen2Config, Qwen2ForCausalLM
-
-    from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
-
-    tokenizer = make_tokenizer()
-    tokenizer.add_tokens([f"<word {number}>" for number in range(VOCABULARY - len(tokenizer))])
-    tokenizer.save_pretrained(folder)
-    config = Qwen2Config(
-        vocab_size=VOCABULARY,
-        hidden_size=512,
-        intermediate_size=1536,
-        num_hidden_layers=8,
-        num_attention_heads=8,
-        num_key_value_heads=4,
-        max_position_embeddings=positions,
-        bos_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    torch.manual_seed(0)
-    Qwen2ForCausalLM(config).save_pretrained(folder)
