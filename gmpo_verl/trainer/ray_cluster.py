@@ -70,4 +70,6 @@ def ray_init_arguments(config: Any) -> Any:
 
 
 def names_a_cluster(config: Any) -> bool:
-    return bool(config.ray_kwargs.ray_init.get("address") or os.environ.get("RAY_ADDRESS"))
+    """Whether the run joins a Ray cluster that is there already."""
+    address = config.ray_kwargs.ray_init.get("address") or os.environ.get("RAY_ADDRESS")
+    return bool(address) and address != "local"

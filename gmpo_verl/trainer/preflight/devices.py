@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gmpo_verl.trainer.preflight.absent import Absent
 from gmpo_verl.trainer.preflight.batches import rollout_gpus, world_size
+from gmpo_verl.trainer.ray_cluster import names_a_cluster
 
 _ACTOR, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.ref"
 _ROLLOUT, _MODEL = "actor_rollout_ref.rollout", "actor_rollout_ref.model"
@@ -33,7 +34,7 @@ def gpu_count() -> int:
 
 
 def _gpu(config: DictConfig) -> Iterator[str]:
-    if named_cluster(config):
+    if names_a_cluster(config):
         return
     visible, wanted, beside = gpu_count(), config.trainer.n_gpus_per_node, rollout_gpus(config)
     rollouts = f" and {beside} for rollouts" if beside else ""
@@ -56,7 +57,7 @@ def _gpu(config: DictConfig) -> Iterator[str]:
 
 
 def _cluster(config: DictConfig) -> Iterator[str]:
-    if config.trainer.nnodes > 1 and not named_cluster(config):
+    if config.trainer.nnodes > 1 and not names_a_cluster(config):
         address = "+ray_kwargs.ray_init.address=HEAD:PORT"
         yield Absent(
             f"trainer.nnodes={config.trainer.nnodes} needs a Ray cluster: write {address}, or trainer.nnodes=1.",
@@ -111,7 +112,7 @@ def _cpu_precision(config: DictConfig) -> Iterator[str]:
 def _ray(config: DictConfig) -> Iterator[str]:
     workers, beside = config.trainer.n_gpus_per_node, rollout_gpus(config)
     lacks_gpus = config.trainer.device == "cuda" and gpu_count() < workers + beside
-    if named_cluster(config) or lacks_gpus:
+    if names_a_cluster(config) or lacks_gpus:
         return
     arguments = config.ray_kwargs.ray_init
     gpus = arguments.get("num_gpus")
@@ -129,9 +130,3 @@ def _ray(config: DictConfig) -> Iterator[str]:
             f"ray_kwargs.ray_init.num_cpus={cpus} is too few for {workers + beside} workers and Ray would wait "
             f"forever: write ray_kwargs.ray_init.num_cpus={needed} or more (they are logical)."
         )
-
-
-def named_cluster(config: DictConfig) -> bool:
-    """Whether the run joins a Ray cluster that is there already."""
-    address = config.ray_kwargs.ray_init.get("address") or os.environ.get("RAY_ADDRESS")
-    return bool(address) and address != "local"

@@ -13,6 +13,7 @@ from gmpo_verl.trainer.preflight.batches import data_parallel_size, rollout_gpus
 from gmpo_verl.trainer.preflight.memory_estimate import micro_batch_tokens
 from gmpo_verl.trainer.preflight.memory_report import memory_lines
 from gmpo_verl.trainer.preflight.prepared_sets import known_problems
+from gmpo_verl.trainer.ray_cluster import names_a_cluster
 from gmpo_verl.trainer.run_dir import inspect_run_dir
 
 
@@ -92,7 +93,7 @@ def planned_rounds(config: DictConfig) -> int | None:
 
 def left_out(config: DictConfig) -> Iterator[str]:
     """What could not be checked, because it is not on this machine."""
-    if devices.named_cluster(config):
+    if names_a_cluster(config):
         yield "the Ray cluster: its GPUs were not counted"
     yield from _absent(devices.check(config))
     path = config.actor_rollout_ref.model.path

@@ -34,6 +34,7 @@ COUNTS = (
     "trainer.v1.separate_async.parameter_sync_step",
 )
 OPTIONAL_COUNTS = (
+    "ray_kwargs.ray_init.num_cpus",
     "data.gen_batch_size",
     f"{_ACTOR}.ppo_micro_batch_size_per_gpu",
     f"{_ROLLOUT}.log_prob_micro_batch_size_per_gpu",
@@ -61,7 +62,8 @@ NAME_LISTS = ("actor_rollout_ref.model.external_lib", "data.train_files", "data.
 # By default the same as another, whose sentence is enough.
 _INHERITED = {f"{_ROLLOUT}.n_gpus_per_node": "trainer.n_gpus_per_node"}
 # verl's default is a number, and null is understood as well.
-_NULLABLE = (f"{_ACTOR}.clip_ratio_low", f"{_ACTOR}.clip_ratio_high")
+_RAY_GPUS = "ray_kwargs.ray_init.num_gpus"
+_NULLABLE = (f"{_ACTOR}.clip_ratio_low", f"{_ACTOR}.clip_ratio_high", _RAY_GPUS)
 _OURS: dict[str, Any] = {
     "seed": 0,
     "run_dir": "",
@@ -69,9 +71,38 @@ _OURS: dict[str, Any] = {
     "trainer.max_restarts": 0,
     "trainer.kl_to_ref": False,
     "trainer.prune_zero_advantage": "auto",
+    "reward.reward_kwargs.truncated_score": 0.0,
+    "reward.reward_kwargs.thinking_weight": 0.0,
+    _RAY_GPUS: 1,
     f"{_ROLLOUT}.enable_sleep_mode": True,
 }
-_MAY_BE_ABSENT = (f"{_ROLLOUT}.enable_sleep_mode",)  # in verl's dataclass only
+_MAY_BE_ABSENT = (f"{_ROLLOUT}.enable_sleep_mode", _RAY_GPUS)  # verl and Ray have their own defaults
+# Groups of options that are read without a look whether they are one; others may be null.
+_GROUPS = (
+    "actor_rollout_ref",
+    _ACTOR,
+    f"{_ACTOR}.fsdp_config",
+    f"{_ACTOR}.optim",
+    f"{_ACTOR}.policy_loss",
+    "actor_rollout_ref.model",
+    "actor_rollout_ref.model.override_config",
+    _REF,
+    _ROLLOUT,
+    f"{_ROLLOUT}.agent",
+    f"{_ROLLOUT}.val_kwargs",
+    "algorithm",
+    "arithmetic",
+    "data",
+    "ray_kwargs",
+    "ray_kwargs.ray_init",
+    "reward",
+    "reward.custom_reward_function",
+    "reward.reward_kwargs",
+    "reward.reward_manager",
+    "trainer",
+    "trainer.v1",
+    "transfer_queue",
+)
 _CHECKED_BY_OPTIONS = ("seed", "dry_run", "trainer.max_restarts", "trainer.kl_to_ref", "trainer.prune_zero_advantage")
 
 
@@ -109,11 +140,17 @@ def flatten(config: DictConfig) -> dict[str, Any]:
 
 
 def missing_keys(given: dict[str, Any]) -> Iterator[str]:
-    """A sentence for each option that was deleted (`~key`) although verl or we read it.
+    """A sentence for each option that was deleted (`~key`), or a group that is none, although verl or we read it.
 
     Args:
         given: the configuration, flattened.
     """
+    for group in _GROUPS:
+        if group in given and not isinstance(given[group], dict):
+            yield (
+                f"{group}={_shown(given[group])} is a group of options: leave it out, or set the options in it, "
+                f"as {group}.NAME=VALUE."
+            )
     # Another engine (model_engine=megatron) has other options below actor, ref and critic; verl checks those.
     skipped = () if given.get("model_engine", "dp") == "dp" else (_ACTOR, _REF, "critic", "actor_rollout_ref.model")
     reported: list[str] = []
