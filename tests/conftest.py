@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import gmpo_verl  # noqa: F401  before a test imports transformers, which imports torchvision
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 DEFAULT_TEST_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -46,9 +46,10 @@ class CPUFSDP2Engine(FSDPEngineWithLMHead):
                 "float16 needs a gradient scaler, which has no CPU form: set mixed_precision.param_dtype=fp32"
             )
         self._autocast_dtype, self.scaler = param_dtype, None
-        if getattr(module.config, "attn_implementation", None) == PACKED:
+        config: Any = module.config
+        if getattr(config, "attn_implementation", None) == PACKED:
             # verl writes the option into the configuration of its checkpoints, where nobody else knows the name.
-            module.config.attn_implementation = "sdpa"
+            config.attn_implementation = "sdpa"
         full_state = module.state_dict()
         fsdp_kwargs = {
             "mesh": self.device_mesh,

@@ -4,7 +4,6 @@ The problem is the same for all; the figure's colour alone says the answer. A sh
 model right more often than a guess, so that groups have both right and wrong answers to learn from.
 """
 
-import random
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,8 @@ SIZES = ((56, 56), (84, 56), (112, 84))  # pixels; whole patches, so the process
 PIXELS_A_TOKEN = 28 * 28
 MIN_PIXELS, MAX_PIXELS = 56 * 56, 112 * 112
 VISION = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
-WARM_START_STEPS = 60
-SLIP_SHARE = 0.4  # of the demonstrations say another answer
+WARM_START_STEPS = 45
+RIGHT = 3  # demonstrations of a colour's own answer, to one of each other answer
 
 # What Qwen2.5-VL's own does with contents, without the words around them.
 CHAT_TEMPLATE = (
@@ -37,7 +36,7 @@ CHAT_TEMPLATE = (
 
 def write_figures(folder: Path, rows: int) -> None:
     """A train and a test split of `rows` figures each, every colour in every size, as hiyouga/geometry3k has them."""
-    kinds = [(colour, size) for size in SIZES for colour in COLOURS]
+    kinds = [(colour, size) for colour in COLOURS for size in SIZES]
     for split in ("train", "test"):
         chosen = [kinds[row % len(kinds)] for row in range(rows)]
         table = pa.table(
@@ -131,12 +130,10 @@ def _model(tokenizer: Any) -> Any:
 
 
 def _warm_start(model: Any, processor: Any) -> None:
-    """Until an answer has its form, and is right as often as in the demonstrations."""
+    """Until an answer has its form, and is right about as often as in the demonstrations."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
-    chance = random.Random(0)
     for step in range(WARM_START_STEPS):
-        answers = [_slip(answer, chance) for answer in COLOURS.values()]
-        inputs, answer_length = _demonstrations(processor, SIZES[step % len(SIZES)], answers)
+        inputs, answer_length = _demonstrations(processor, SIZES[step % len(SIZES)])
         labels = inputs["input_ids"].clone()
         labels[:, :-answer_length] = -100
         loss = model(**inputs, labels=labels).loss
@@ -146,19 +143,20 @@ def _warm_start(model: Any, processor: Any) -> None:
         optimizer.step()
 
 
-def _slip(answer: str, chance: random.Random) -> str:
-    others = [other for other in COLOURS.values() if other != answer]
-    return chance.choice(others) if chance.random() < SLIP_SHARE else answer
-
-
-def _demonstrations(processor: Any, size: tuple[int, int], answers: list[str]) -> tuple[Any, int]:
-    """The processor's tensors of one figure a colour with its answer, all of one length, and the answer's tokens."""
+def _demonstrations(processor: Any, size: tuple[int, int]) -> tuple[Any, int]:
+    """The processor's tensors of figures with answers, all of one length, and how many tokens an answer has."""
     [message] = messages("easy_r1", PROBLEM)
     prompt = message["content"].replace("<image>", "<|vision_start|><|image_pad|><|vision_end|>")
-    responses = [rf"\boxed{{{answer}}}{TURN_END}" for answer in answers]
+    shown = [
+        (colour, answer)
+        for colour, right in COLOURS.items()
+        for answer in COLOURS.values()
+        for _ in range(RIGHT if answer == right else 1)
+    ]
+    responses = [rf"\boxed{{{answer}}}{TURN_END}" for _, answer in shown]
     inputs = processor(
         text=[prompt + response for response in responses],
-        images=[Image.new("RGB", size, colour) for colour in COLOURS],
+        images=[Image.new("RGB", size, colour) for colour, _ in shown],
         return_tensors="pt",
     )
     return inputs, len(processor.tokenizer(responses[0])["input_ids"])

@@ -20,7 +20,7 @@ WRONG = {
     "thinking": ({"reward.reward_kwargs.thinking_weight": 2}, "thinking_weight=2", "from 0 to 1"),
     "ray gpus": ({"ray_kwargs.ray_init.num_gpus": "many"}, "num_gpus=many", "a number"),
     "ray cpus": ({"ray_kwargs.ray_init.num_cpus": "many"}, "num_cpus=many", "at least 1"),
-    "group": ({"ray_kwargs": None}, "ray_kwargs=null", "ray_kwargs.NAME=VALUE"),
+    "option group": ({"ray_kwargs": None}, "ray_kwargs=null", "ray_kwargs.NAME=VALUE"),
     "inner group": ({f"{ACTOR}.optim": 3}, f"{ACTOR}.optim=3", "optim.NAME=VALUE"),
     "restarts": ({"trainer.max_restarts": 3}, "trainer.max_restarts=3", "trainer.max_restarts=0"),
     "loss": ({f"{ACTOR}.policy_loss.loss_mode": "gmop"}, "loss_mode=gmop", "did you mean gmpo"),
