@@ -25,6 +25,7 @@ bench: setup
 	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES= $(PYTHON) scripts/benchmarks/pruning.py --short
 	$(PYTHON) scripts/benchmarks/startup.py --short
 	$(PYTHON) scripts/benchmarks/step.py --short
+	$(PYTHON) scripts/benchmarks/scaling.py --short
 	$(PYTHON) scripts/benchmarks/round_model.py
 
 lint: setup

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -88,10 +87,8 @@ class GroupAgentLoopWorker(_AgentLoopWorkerTQ):
         shared = {name: value for name, value in prompt.items() if name not in _NOT_FIELDS}
         loop = self._loop()
         prompt_ids = await loop.ct_build_initial_tokens(list(prompt["raw_prompt"]))
-        start = time.perf_counter()
         responses = await self._generate(prompt_ids, sampling_params, n)
-        seconds = time.perf_counter() - start
-        outputs = [output_of(loop, prompt_ids, response, seconds) for response in responses]
+        outputs = [output_of(loop, prompt_ids, response) for response in responses]
         await self._grade(outputs, shared)
         rows = [row_of(output, shared | {"session_id": session}) for session, output in enumerate(outputs)]
         await self._put_rows[partition]((prompt["uid"], rows))
@@ -133,13 +130,10 @@ class GroupAgentLoopWorker(_AgentLoopWorkerTQ):
     async def _grade(self, outputs: list[AgentLoopOutput], shared: dict[str, Any]) -> None:
         if not self._graders:
             return
-        start = time.perf_counter()
         results = await random.choice(self._graders)((outputs, shared))
-        seconds = time.perf_counter() - start
         for output, result in zip(outputs, results, strict=True):
             output.reward_score = result["reward_score"]
             output.extra_fields["reward_extra_info"] = result["reward_extra_info"]
-            output.metrics.compute_score = seconds
 
 
 class GroupAgentLoopManager(AgentLoopManagerTQ):

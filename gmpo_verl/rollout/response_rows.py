@@ -29,7 +29,7 @@ UNREAD = frozenset(
 Group = tuple[list[AgentLoopOutput], dict[str, Any]]  # responses to a prompt, and the prompt's fields
 
 
-def output_of(loop: Any, prompt_ids: list[int], response: TokenOutput, seconds: float) -> AgentLoopOutput:
+def output_of(loop: Any, prompt_ids: list[int], response: TokenOutput) -> AgentLoopOutput:
     """What verl's single-turn loop makes of a response."""
     builder, log_probs = loop.continuous_token_builder, response.log_probs or None
     merged = builder.merge_assistant_tokens(prompt_ids, response.token_ids)
@@ -48,10 +48,7 @@ def output_of(loop: Any, prompt_ids: list[int], response: TokenOutput, seconds: 
         mm_processor_kwargs={},
         mm_processor_output=None,
         num_turns=2,
-        metrics=AgentLoopMetrics(
-            generate_sequences=seconds,
-            num_preempted=-1 if response.num_preempted is None else response.num_preempted,
-        ),
+        metrics=AgentLoopMetrics(),  # in `UNREAD`
         extra_fields=response.extra_fields | {"turn_scores": [], "tool_rewards": []},
     )
 
