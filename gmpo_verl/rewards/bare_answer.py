@@ -15,7 +15,11 @@ _SENTENCE_END = re.compile(r"[.;!?](?=\s|\**$)|\*\*|,\s(?=[a-z]{3})")
 
 def bare_answer(text: str) -> str | None:
     """The final answer of a text without a box, None where it states none. One candidate, never a choice of several."""
-    text = text[-_MAX_CHARS:].strip()
+    stated = _stated(text[-_MAX_CHARS:].strip())
+    return (stated or "").strip() or None  # of spaces that are no ASCII too
+
+
+def _stated(text: str) -> str | None:
     announced = list(_ANNOUNCED.finditer(text))
     if announced:
         return _first_statement(announced[-1]["answer"])

@@ -2,7 +2,7 @@ import time
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gmpo_verl.rewards.answer import MAX_ANSWER_CHARS, Template, extract_answer, read_response, template_of
@@ -169,6 +169,7 @@ anything = st.lists(
 
 
 @given(anything, st.sampled_from(get_args(Template)))
+@example("{\n\xa00", "none")
 @settings(max_examples=1000, deadline=None)
 def test_whatever_the_text_an_answer_is_stripped_and_short_or_none(response: str, template: Template) -> None:
     answer = extract_answer(response, template)
