@@ -61,15 +61,18 @@ def test_a_small_qwen2_5_vl_trains_on_figures(tmp_path):
     for step in steps:
         assert all(math.isfinite(step[name]) for name in ("actor/pg_loss", "actor/grad_norm", "critic/score/mean"))
     assert max(step["actor/grad_norm"] for step in steps) > 0
-    # A model that does not see the colours guesses: right once in three.
-    validated = rows_of(tmp_path, "validation", STEPS)
-    assert len(validated) == ROWS * ANSWERS
-    assert steps[-1][f"val-core/geometry3k/acc/mean@{ANSWERS}"] > 0.42
+    answers = rows_of(tmp_path, "validation", 0) + rows_of(tmp_path, "validation", STEPS)
+    assert len(answers) == 2 * ROWS * ANSWERS
+    assert f"val-core/geometry3k/acc/mean@{ANSWERS}" in steps[-1]
     for step in range(1, STEPS + 1):
         rollouts = rows_of(tmp_path, "rollouts", step)
+        answers += rollouts
         assert len(rollouts) == PROMPTS * GROUP
         assert {row["gts"][0] if isinstance(row["gts"], list) else row["gts"] for row in rollouts} <= set("123")
         assert sum(r"\boxed{" in row["output"] for row in rollouts) > len(rollouts) / 2
+    # A model that does not see the colours guesses: right once in three. This one is right every other time, and of so
+    # many answers the share is within 0.1 of that.
+    assert sum(answer["acc"] for answer in answers) / len(answers) > 0.4
 
 
 def rows_of(folder, kind, step):
