@@ -57,7 +57,8 @@ def command(folder, module, *arguments):
 
 
 def lines(file):
-    return [json.loads(line) for line in file.read_text().splitlines()]
+    with file.open(encoding="utf-8") as rows:  # not `splitlines`, which also cuts at separators inside a text
+        return [json.loads(row) for row in rows]
 
 
 def test_every_response_was_to_a_problem_of_the_set_and_was_graded(folder):
