@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gmpo_verl.errors import UserError
+from gmpo_verl.files import write_atomically
 from gmpo_verl.reporting.collected import Collected, Collector
 from gmpo_verl.reporting.export import export_figures, require_browser
 from gmpo_verl.reporting.figures.catalogue import all_figures
@@ -15,7 +16,6 @@ from gmpo_verl.reporting.follow import follow
 from gmpo_verl.reporting.groups import group_runs
 from gmpo_verl.reporting.page import render
 from gmpo_verl.reporting.run import require_rows
-from gmpo_verl.trainer.run_metrics import write_atomically
 
 DEFAULT_SAMPLES = 10_000
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from gmpo_verl.data.templates import TEMPLATES
 from gmpo_verl.errors import UserError
 from gmpo_verl.evaluation.command import LONGEST_ANSWER, add_model_options, call
 
@@ -89,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--image", action="append", default=[], metavar="FILE", help="a picture; may be repeated")
     parser.add_argument(
         "--template",
-        choices=("qwen_math", "r1", "none", "easy_r1"),
+        choices=TEMPLATES,
         help="how the model is asked; by default as its run was trained, else qwen_math",
     )
     parser.add_argument(

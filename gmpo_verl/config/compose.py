@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gmpo_verl.config.hydra_flags import Arguments, print_with_hydra, split_arguments
 from gmpo_verl.config.nearest import nearest, nearest_keys, one_of, suggestion
 from gmpo_verl.config.plain import by_dotted_key
-from gmpo_verl.errors import UserError
+from gmpo_verl.errors import UserError, reason
 
 CONFIG_DIR = Path(__file__).resolve().parent
 PRIMARY_CONFIG = "gmpo_trainer"
@@ -75,14 +75,14 @@ def _compose(arguments: Arguments) -> DictConfig:
         except ConfigCompositionException as error:
             raise UserError(_wrong_key(overrides, error)) from error
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise UserError(f"The configuration cannot be composed: {_first_line(error)}.") from error
+            raise UserError(f"The configuration cannot be composed: {reason(error)}.") from error
         try:
             _settle_hydra_choices(config)
             OmegaConf.to_container(config, resolve=True)
         except OmegaConfBaseException as error:
             where = getattr(error, "full_key", None) or "The configuration"
             raise UserError(
-                f"{where} refers to something that does not exist or cannot be computed: {_first_line(error)}."
+                f"{where} refers to something that does not exist or cannot be computed: {reason(error)}."
             ) from error
     if isinstance(config.get("run_dir"), str):
         # Absolute, so that it means the same folder in every process of the run.
@@ -161,7 +161,7 @@ def _wrong_key(overrides: list[Override], error: ConfigCompositionException) -> 
         chosen = [str(override.input_line) for override in overrides if is_group[override.input_line]]
         base = hydra.compose(PRIMARY_CONFIG, overrides=chosen, return_hydra_config=True)
     except HydraException:
-        return f"{_first_line(error)}: --info=defaults lists the groups and their options."
+        return f"{reason(error)}: --info=defaults lists the groups and their options."
     keys = set(all_keys(base))
     for override in overrides:
         key = override.key_or_group
@@ -176,7 +176,7 @@ def _wrong_key(overrides: list[Override], error: ConfigCompositionException) -> 
         if parent in keys and not override.is_delete():
             return f"{key} is not an option: to add it to {parent} all the same, write +{override.input_line}."
         return f"{key} is not an option: look it up with --cfg job."
-    return f"The configuration cannot be composed: {_first_line(error)}."
+    return f"The configuration cannot be composed: {reason(error)}."
 
 
 def _names_a_group(override: Override) -> bool:
@@ -196,7 +196,3 @@ def verl_configs() -> Path:
 def all_keys(config: DictConfig) -> dict[str, object]:
     """Every dotted key of a configuration with its value, folders of keys included, interpolations unresolved."""
     return by_dotted_key(OmegaConf.to_container(config, resolve=False))
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

@@ -1,6 +1,5 @@
 """From a source to parquet files in verl's columns, with a manifest beside them."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from gmpo_verl.data.sources import Source, Split, open_source
 from gmpo_verl.data.templates import Template, chat_template_for
 from gmpo_verl.data.verl_rows import schema, verl_row
 from gmpo_verl.errors import UserError
+from gmpo_verl.files import sha256_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +54,7 @@ def prepare(request: Request, progress: Progress = lambda problems, file, rows: 
     source = _open(request)
     files = _layout(data_set, source)
     identity = {"set": data_set.name, "source": source.name, "template": request.template}
-    source_files = {_relative(path, source): _sha256(path) for path in source.files}
+    source_files = {_relative(path, source): sha256_of(path) for path in source.files}
     if any(path.resolve().parent == request.out.resolve() for path in source.files):
         raise UserError(f"--out={request.out} is where the source's files are: write another folder.")
     account = Account()
@@ -185,13 +185,8 @@ def _write(path: Path, types: "pa.Schema", rows: Iterator[dict[str, Any]]) -> di
                 written += len(batch)
         stream.flush()
         os.fsync(stream.fileno())
-    return {"rows": written, "sha256": _sha256(path)}
+    return {"rows": written, "sha256": sha256_of(path)}
 
 
 def _relative(path: Path, source: Source) -> str:
     return str(path.relative_to(source.folder)) if source.folder else path.name
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

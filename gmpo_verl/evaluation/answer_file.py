@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from gmpo_verl.errors import UserError
 from gmpo_verl.evaluation.fingerprint import differences
-from gmpo_verl.trainer.run_metrics import write_atomically
+from gmpo_verl.files import write_atomically
 
 IDENTITY, ANSWERS, LOCK = "evaluation.json", "answers.jsonl", ".lock"
 _OURS = {IDENTITY, ANSWERS, LOCK, "results.json", "results.md", "verdicts.jsonl", "logs"}

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from gmpo_verl.config.nearest import nearest, one_of
-from gmpo_verl.errors import UserError
+from gmpo_verl.errors import UserError, reason
 from gmpo_verl.evaluation.paper_tables import MATH_BENCHMARKS
+from gmpo_verl.files import existing_sibling
 from gmpo_verl.rewards.answer import Template, template_of
 from gmpo_verl.rewards.equivalence import acceptable_answers
-from gmpo_verl.trainer.preflight.model import existing_sibling
 
 _COLUMNS = ("prompt", "reward_model")
 
@@ -83,8 +83,7 @@ def _rows(file: Path, limit: int | None) -> Iterator[dict[str, Any]]:
     try:
         table = parquet.read_table(file)
     except (OSError, ValueError, pyarrow.ArrowException) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
-        raise UserError(f"--data {file} cannot be read ({reason}): prepare it again.") from error
+        raise UserError(f"--data {file} cannot be read ({reason(error)}): prepare it again.") from error
     for column in _COLUMNS:
         if column not in table.column_names:
             raise UserError(

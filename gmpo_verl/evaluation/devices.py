@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psutil
 
 from gmpo_verl.errors import UserError
+from gmpo_verl.library_settings import QUIET, WITHOUT_COMPILER
 
 
 @dataclass(frozen=True)
@@ -64,19 +65,13 @@ def visible_gpus() -> list[str]:
 
 def worker_environment(gpus: list[str], workers: int) -> dict[str, str]:
     """What a worker's environment adds to this one's; what the user has set stays."""
-    defaults = {
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "VLLM_LOGGING_LEVEL": "WARN",
-        "TOKENIZERS_PARALLELISM": "false",
+    defaults = QUIET | {
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",  # the model is on the disk by now
     }
     if not gpus:
         share = psutil.virtual_memory().available / 4 / workers
-        defaults |= {
-            # vLLM's sampler alone would be compiled, by a C++ compiler that a machine may lack, for 20 s.
-            "TORCH_COMPILE_DISABLE": "1",
+        defaults |= WITHOUT_COMPILER | {
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "VLLM_CPU_KVCACHE_SPACE": str(int(min(16, max(1, share / 2**30)))),  # GiB
             "OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // workers)),

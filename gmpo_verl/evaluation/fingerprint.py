@@ -1,12 +1,12 @@
 """What an answer depends on besides its prompt: the model's files and the sampling. Stored as `evaluation.json`."""
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from gmpo_verl.evaluation.model_source import Model, weight_files
 from gmpo_verl.evaluation.sampling import Sampling
+from gmpo_verl.files import sha256_of
 
 _SMALL = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 _READERS = 8
@@ -22,7 +22,7 @@ def fingerprint(model: Model, sampling: Sampling, stored: dict[str, Any] | None 
     files = weight_files(model.folder)
     with ThreadPoolExecutor(_READERS) as pool:  # reading 15 GB takes a while, and warms the cache for vLLM
         weights = list(pool.map(lambda file: _described(file, known.get(file.name, {})), files))
-    small = {name: _sha256(model.folder / name) for name in _SMALL if (model.folder / name).is_file()}
+    small = {name: sha256_of(model.folder / name) for name in _SMALL if (model.folder / name).is_file()}
     return {"sampling": sampling.identity(), "model": model.name, "files": small, "weights": weights}
 
 
@@ -48,10 +48,5 @@ def _hashes(described: dict[str, Any]) -> Any:
 def _described(file: Path, known: dict[str, Any]) -> dict[str, Any]:
     stat = file.stat()
     same = known.get("bytes") == stat.st_size and known.get("modified_ns") == stat.st_mtime_ns
-    sha = known["sha256"] if same else _sha256(file)
+    sha = known["sha256"] if same else sha256_of(file)
     return {"name": file.name, "bytes": stat.st_size, "modified_ns": stat.st_mtime_ns, "sha256": sha}
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

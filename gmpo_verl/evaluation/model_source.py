@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from gmpo_verl.errors import UserError
+from gmpo_verl.errors import UserError, reason
 from gmpo_verl.evaluation.run_models import checkpoint_of, export, run_of_export
-from gmpo_verl.trainer.preflight.model import existing_sibling
+from gmpo_verl.files import existing_sibling
+from gmpo_verl.model_config import context_length, text_config
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
@@ -37,17 +38,14 @@ class Model:
     @property
     def context(self) -> int | None:
         """The longest sequence in tokens; None where the model sets no limit."""
-        config = self.config
-        # Multimodal models keep the language model's settings one level down.
-        value = config.get("max_position_embeddings") or _text_config(config).get("max_position_embeddings")
-        return value if isinstance(value, int) else None
+        return context_length(self.config)
 
     def dtype(self, asked: Dtype = "auto") -> Dtype:
         """`auto` is the type that the model is stored in: vLLM's own `auto` would halve float32."""
         if asked != "auto":
             return asked
         config = self.config
-        for settings in (config, _text_config(config)):
+        for settings in (config, text_config(config)):
             stored = settings.get("dtype") or settings.get("torch_dtype")
             if stored in DTYPES:
                 return cast(Dtype, stored)
@@ -75,10 +73,6 @@ def find_model(model: str, trust_remote_code: bool, say: Callable[[str], None]) 
     if model.startswith(("/", ".", "~")) or not _HUB_NAME.fullmatch(model):
         raise UserError(f"--model {model} does not exist: {existing_sibling(folder)}")
     return Model(_complete(_from_hub(model, trust_remote_code, say), model), model)
-
-
-def _text_config(config: dict[str, Any]) -> dict[str, Any]:
-    return config.get("text_config") or {}
 
 
 def _complete(folder: Path, model: str) -> Path:
@@ -130,8 +124,7 @@ def _from_hub(name: str, trust_remote_code: bool, say: Callable[[str], None]) ->
             f"--model {name} is no folder and not in the hub's cache, and {why}: write a folder."
         ) from error
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
-            f"--model {name} cannot be had from the hub ({reason}): write a folder or another name."
+            f"--model {name} cannot be had from the hub ({reason(error)}): write a folder or another name."
         ) from error
     return folder

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gmpo_verl.data.templates import chat_template_for
-from gmpo_verl.errors import UserError
+from gmpo_verl.errors import UserError, reason
 from gmpo_verl.evaluation.benchmarks import Problem
 from gmpo_verl.evaluation.model_source import Model
 
-_IMAGE = "<image>"  # where an image stands in a message, in verl's data
+IMAGE = "<image>"  # where an image stands in a message, in verl's data
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class Renderer:
             self._processor = self._load("AutoProcessor")
             if not hasattr(self._processor, "image_processor"):
                 raise UserError(f"--model {self._model.folder} takes no images, but {problem.name} has some.")
-        placed = sum(message["content"].count(_IMAGE) for message in problem.messages)
+        placed = sum(message["content"].count(IMAGE) for message in problem.messages)
         if placed != len(problem.images):
-            raise UserError(f"{problem.name} has {len(problem.images)} images and {placed} places {_IMAGE} for them.")
+            raise UserError(f"{problem.name} has {len(problem.images)} images and {placed} places {IMAGE} for them.")
         messages = [{**message, "content": _parts(message["content"])} for message in problem.messages]
         text = self._chat(self._processor, problem, messages)
         images = [Image.open(io.BytesIO(image)).convert("RGB") for image in problem.images]
@@ -85,9 +85,8 @@ class Renderer:
         try:
             return getattr(transformers, kind).from_pretrained(self._model.folder, **self._options)
         except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             what = kind.removeprefix("Auto").lower()
-            raise UserError(f"--model {self._model.folder}: its {what} cannot be loaded ({reason}).") from error
+            raise UserError(f"--model {self._model.folder}: its {what} cannot be loaded ({reason(error)}).") from error
 
 
 def check_context(model: Model, prompts: Iterable[tuple[str, Prompt]], max_tokens: int, exactly: bool) -> int:
@@ -122,7 +121,7 @@ def check_context(model: Model, prompts: Iterable[tuple[str, Prompt]], max_token
 def _parts(content: str) -> list[dict[str, str]]:
     """A message's text with its images in their places, as processors read it."""
     parts: list[dict[str, str]] = []
-    for number, text in enumerate(content.split(_IMAGE)):
+    for number, text in enumerate(content.split(IMAGE)):
         parts += [{"type": "image"}] if number else []
         parts += [{"type": "text", "text": text}] if text else []
     return parts

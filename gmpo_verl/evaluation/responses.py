@@ -8,9 +8,9 @@ from typing import Any
 
 from gmpo_verl.errors import UserError
 from gmpo_verl.evaluation.answer_file import ANSWERS
+from gmpo_verl.files import existing_sibling
 from gmpo_verl.rewards.answer import template_of
 from gmpo_verl.rewards.equivalence import acceptable_answers
-from gmpo_verl.trainer.preflight.model import existing_sibling
 
 _OPTION = "--responses"
 _OUR_FIELDS = ("benchmark", "index", "sample", "response", "ground_truth", "template")

@@ -9,7 +9,7 @@ from typing import Any
 from gmpo_verl.evaluation.grading import Verdict
 from gmpo_verl.evaluation.summary import summarize
 from gmpo_verl.evaluation.table import markdown
-from gmpo_verl.trainer.run_metrics import write_atomically
+from gmpo_verl.files import write_atomically
 
 # The verdicts on a problem's answers by (benchmark, index), with its ground truth.
 Graded = Mapping[tuple[str, int], tuple[Any, list[Verdict]]]

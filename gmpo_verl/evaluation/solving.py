@@ -15,11 +15,9 @@ from gmpo_verl.evaluation.generation import Workers
 from gmpo_verl.evaluation.jobs import EngineOptions, Job
 from gmpo_verl.evaluation.majority import majority
 from gmpo_verl.evaluation.model_source import Model
-from gmpo_verl.evaluation.prompts import Renderer, check_context
+from gmpo_verl.evaluation.prompts import IMAGE, Renderer, check_context
 from gmpo_verl.evaluation.sampling import Sampling
 from gmpo_verl.rewards.answer import read_response
-
-_IMAGE = "<image>"
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,11 @@ def pose(text: str, template: Template, images: tuple[bytes, ...]) -> Problem:
     Raises:
         UserError: the text marks other places for images than there are images.
     """
-    placed = text.count(_IMAGE)
+    placed = text.count(IMAGE)
     if images and not placed:
-        text = _IMAGE * len(images) + text
+        text = IMAGE * len(images) + text
     elif placed != len(images):
-        raise UserError(f"--image is given {len(images)} times and the problem has {placed} places {_IMAGE}.")
+        raise UserError(f"--image is given {len(images)} times and the problem has {placed} places {IMAGE}.")
     posed = tuple(dict(message) for message in messages(template, text))
     return Problem("the problem", 0, posed, None, answer_form(template), images)
 

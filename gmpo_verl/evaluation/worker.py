@@ -11,6 +11,7 @@ import sys
 from typing import IO, Any
 
 from gmpo_verl.cpu import vllm_distribution
+from gmpo_verl.errors import named_reason
 from gmpo_verl.evaluation.guard import guarded_group
 from gmpo_verl.supervisor.prctl import tied_to
 
@@ -25,8 +26,7 @@ def main(parent: int) -> int:
             import traceback
 
             traceback.print_exc()
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            _send(out, {"error": f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__})
+            _send(out, {"error": named_reason(error)})
             return 1
     return 0
 

@@ -54,9 +54,7 @@ def _packed(verls: Any) -> Any:
 
 def _is_jagged(value: Any) -> bool:
     """Ragged in the first dimension of a row and without holes, as verl makes all but position ids of images."""
-    return (
-        isinstance(value, torch.Tensor)
-        and value.layout == torch.jagged
-        and getattr(value, "_ragged_idx", 1) == 1
-        and value.lengths() is None  # type: ignore[attr-defined]
-    )
+    if not isinstance(value, torch.Tensor) or value.layout != torch.jagged:
+        return False
+    nested: Any = value  # of whose methods torch's types know nothing
+    return getattr(nested, "_ragged_idx", 1) == 1 and nested.lengths() is None

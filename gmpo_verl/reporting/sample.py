@@ -64,7 +64,8 @@ def sample_of(row: Mapping[str, Any], run: int, kind: Kind, max_length: int | No
     prompt, output = _text(row.get("input")), _text(row.get("output"))
     score = finite(row.get("score", row.get("reward")))
     accuracy = finite(row.get("acc"))
-    right = None if score is None and accuracy is None else (score if accuracy is None else accuracy) > 0  # type: ignore[operator]
+    verdict = score if accuracy is None else accuracy
+    right = None if verdict is None else verdict > 0
     answer = _answer(prompt, output, right)
     length = finite(row.get("length"))
     truncated = _truncated(row.get("truncated"), length, max_length, answer)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gmpo_verl.errors import UserError
+from gmpo_verl.errors import UserError, named_reason
 from gmpo_verl.trainer import status
 from gmpo_verl.trainer.forked_workers import start_early
 from gmpo_verl.trainer.loggers import continue_loggers
@@ -158,8 +158,7 @@ def _cause(error: BaseException) -> str:
     """One or two sentences from a chain of Ray's wrappers."""
     while isinstance(cause := getattr(error, "cause", None), BaseException):
         error = cause
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return named_reason(error)
 
 
 if __name__ == "__main__":

@@ -131,14 +131,6 @@ class GMPOSteps(PPOTrainer):
                 self._round.add_mean(name, value, len(self._whole_batch))
         return self._whole_batch
 
-    def _log_rollout_data(self, batch: Any, *args: Any, **kwargs: Any) -> None:
-        fields = self._extra_fields(batch)
-        self._grades = {
-            key: {name: value for name, value in (own.get("reward_extra_info") or {}).items() if name != "score"}
-            for key, own in zip(batch.keys, fields, strict=True)
-        }
-        super()._log_rollout_data(batch, *args, **kwargs)
-
     def _dump_generations(
         self,
         inputs: list[str],
@@ -158,7 +150,14 @@ class GMPOSteps(PPOTrainer):
 
     def _compute_metrics(self, batch: Any, metrics: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super()._compute_metrics(batch, metrics, *args, **kwargs)
-        extra_fields = self._extra_fields(batch)
+        graded = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
+        # A list or a stack of tensordict's wrappers, as the storage likes.
+        extra_fields = [getattr(fields, "data", fields) for fields in list(graded["extra_fields"])]
+        # For the dump, which comes after the metrics.
+        self._grades = {
+            key: {name: value for name, value in (own.get("reward_extra_info") or {}).items() if name != "score"}
+            for key, own in zip(batch.keys, extra_fields, strict=True)
+        }
         metrics |= reward_fractions(extra_fields)
         check_rollout_weights(metrics, self.global_steps, self._warn)
         check_grading(extra_fields, self.global_steps, self._warn)
@@ -179,11 +178,6 @@ class GMPOSteps(PPOTrainer):
         table = accuracy or {"reward": reward_extra_infos_dict["reward"]}
         metrics = super()._val_metrics_update(data_sources, sample_uids, table, *args, **kwargs)
         return metrics | validation_means(data_sources, reward_extra_infos_dict)
-
-    def _extra_fields(self, batch: Any) -> list[dict[str, Any]]:
-        graded = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
-        # A list or a stack of tensordict's wrappers, as the storage likes.
-        return [getattr(fields, "data", fields) for fields in list(graded["extra_fields"])]
 
     def _padded(self, batch: Any, *fields: str) -> TensorDict:
         data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=list(fields))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gmpo_verl.fork_server.start import EXECUTABLE
+from gmpo_verl.library_settings import QUIET, WITHOUT_COMPILER
 from gmpo_verl.supervisor.temp_dir import TEMP_DIR
 
 ADDRESS_OPTION = "ray_kwargs.ray_init.address"
@@ -31,22 +32,17 @@ def give_ray_a_token(arguments: Sequence[str]) -> None:
 def prepare_environment(config: Any) -> None:
     """Environment that the driver's children, so Ray's workers too, inherit; what the user has set stays."""
     logs = Path(config.run_dir).resolve() / "logs"
-    defaults = {
+    defaults = QUIET | {
         "RAY_USAGE_STATS_ENABLED": "0",
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_LOGGING_LEVEL": "WARN",  # as verl sets it in its workers; forked ones have imported vLLM by then
-        "DO_NOT_TRACK": "1",
         "RAY_DEDUP_LOGS": "0",
         "RAY_task_events_max_num_task_in_gcs": "1000",  # Ray's 100,000 let its control server grow 0.5 MB a round
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "TENSORBOARD_DIR": str(logs / "tensorboard"),
         "WANDB_DIR": str(logs),
-        "TOKENIZERS_PARALLELISM": "false",
     }
     if config.trainer.device == "cpu":
-        # vLLM's sampler alone would be compiled, by a C++ compiler that a machine may lack, for 20 s of every run.
-        defaults["TORCH_COMPILE_DISABLE"] = "1"
-        defaults |= {"OMP_NUM_THREADS": "1", "TQ_NUM_THREADS": "1"}  # a dozen processes share the cores
+        # A dozen processes share the cores.
+        defaults |= WITHOUT_COMPILER | {"OMP_NUM_THREADS": "1", "TQ_NUM_THREADS": "1"}
         if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
             # Ray counts the entries and finds fewer than its logical GPUs; CUDA ends the list at -1 and sees none.
             os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(["-1"] * (config.ray_kwargs.ray_init.get("num_gpus") or 1))

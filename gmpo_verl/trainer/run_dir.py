@@ -21,8 +21,9 @@ from omegaconf import DictConfig
 
 from gmpo_verl.config.plain import plain
 from gmpo_verl.errors import UserError
+from gmpo_verl.files import write_atomically
 from gmpo_verl.trainer.config_differences import GROWING_KEYS, differences
-from gmpo_verl.trainer.run_metrics import cut_metrics, metrics_rows, write_atomically
+from gmpo_verl.trainer.run_metrics import cut_metrics, metrics_rows
 
 __all__ = [
     "RunDir",

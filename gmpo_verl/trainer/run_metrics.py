@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gmpo_verl.files import write_atomically
+
 
 def metrics_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     """The rows of a metrics file in order; none where the file does not exist.
@@ -35,14 +37,3 @@ def cut_metrics(path: str | os.PathLike[str], last_step: int) -> int:
     kept = [row for row in rows if row["step"] <= last_step]
     write_atomically(path, "".join(json.dumps(row) + "\n" for row in kept))
     return len(rows) - len(kept)
-
-
-def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Write a whole file or nothing: a reader, or a run that resumes after a kill, never sees half of it."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

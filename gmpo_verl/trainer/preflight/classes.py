@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from gmpo_verl.config.nearest import nearest, one_of
 from gmpo_verl.config.plain import plain
+from gmpo_verl.errors import reason
 from gmpo_verl.trainer.preflight.values import verl_keys
 
 _SECTION = "actor_rollout_ref"  # the others verl reads as they are, so that a key more does no harm
@@ -27,8 +28,7 @@ def _walk(node: Any, key: str) -> Iterator[str]:
             module, _, name = target.rpartition(".")
             known = {field.name for field in dataclasses.fields(getattr(importlib.import_module(module), name))}
         except (ImportError, AttributeError, TypeError, ValueError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            yield f"{key}._target_={target} cannot be used ({reason}): leave it as verl has it."
+            yield f"{key}._target_={target} cannot be used ({reason(error)}): leave it as verl has it."
             return
         for name in node:
             # verl moves some of its own keys away before it makes the dataclass.

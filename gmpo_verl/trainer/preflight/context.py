@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from omegaconf import DictConfig
 
 from gmpo_verl.data.embedded import is_embedded
+from gmpo_verl.model_config import context_length
 from gmpo_verl.trainer.preflight.batches import needs_reference
 from gmpo_verl.trainer.preflight.model import model_config
 from gmpo_verl.trainer.preflight.options import embedded_task
@@ -50,10 +51,7 @@ def _positions(config: DictConfig) -> int | None:
         from gmpo_verl.data.arithmetic.warm_start import LONGEST_CONTEXT
 
         return LONGEST_CONTEXT
-    loaded = model_config(config) or {}
-    # Multimodal models keep the language model's settings one level down.
-    value = loaded.get("max_position_embeddings") or (loaded.get("text_config") or {}).get("max_position_embeddings")
-    return value if isinstance(value, int) else None
+    return context_length(model_config(config) or {})
 
 
 def _token_budgets(config: DictConfig, needed: int) -> Iterator[str]:

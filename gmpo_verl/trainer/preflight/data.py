@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gmpo_verl.config.nearest import nearest, one_of
 from gmpo_verl.data.embedded import is_embedded
+from gmpo_verl.errors import reason
 from gmpo_verl.rewards.answer import template_of
 from gmpo_verl.trainer.preflight.options import embedded_task
 from gmpo_verl.trainer.preflight.prepared_sets import missing_file
@@ -159,9 +160,8 @@ def _prompt_lengths(config: DictConfig, key: str, tables: list[Rows]) -> Any:
     try:
         count, longest = longer_prompts(config, tables)
     except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         yield (
-            f"{key} cannot be turned into tokens by the tokenizer of actor_rollout_ref.model.path ({reason}): "
+            f"{key} cannot be turned into tokens by the tokenizer of actor_rollout_ref.model.path ({reason(error)}): "
             "write another model."
         )
         return 0

@@ -11,8 +11,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from gmpo_verl.config.nearest import nearest, one_of
 from gmpo_verl.data.embedded import is_embedded
+from gmpo_verl.files import existing_sibling
 from gmpo_verl.trainer.preflight.absent import Absent
 from gmpo_verl.trainer.preflight.known_models import KNOWN_MODELS
 
@@ -97,19 +97,6 @@ def hub_file(name: str, file: str) -> Path | None:
     except HFValidationError:
         return None
     return Path(found) if isinstance(found, str) else None
-
-
-def existing_sibling(path: Path) -> str:
-    """What to write instead of a path that does not exist: its likely meant neighbours."""
-    parent = path.parent
-    if not parent.is_dir():
-        while not parent.is_dir():
-            parent = parent.parent
-        return f"the folder {parent} exists, what follows it does not."
-    close = nearest(path.name, [entry.name for entry in parent.iterdir() if not entry.name.startswith(".")])
-    if close:
-        return f"did you mean {one_of(str(parent / name) for name in close)}?"
-    return f"write a path that exists; {parent.absolute()} holds nothing of a similar name."
 
 
 def _folder(config: DictConfig, folder: Path) -> Iterator[str]:

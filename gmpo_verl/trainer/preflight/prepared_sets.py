@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gmpo_verl.data.sets import SETS
+from gmpo_verl.files import existing_sibling
 from gmpo_verl.trainer.preflight.absent import Absent
-from gmpo_verl.trainer.preflight.model import existing_sibling
 
 # Problems of the training files, for planning before they are there: math_lvl3to5 as written from MATH, the others as
 # their pages on the hub say (agentica-org/DeepScaleR-Preview-Dataset, hiyouga/geometry3k). A few fewer may be prepared.

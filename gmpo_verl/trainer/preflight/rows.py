@@ -7,6 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from gmpo_verl.errors import reason
+
 _FIRST = 64
 
 
@@ -36,7 +38,7 @@ def read_rows(path: Path) -> Rows | str:
         stat = path.stat()
         return _read(path, stat.st_mtime_ns, stat.st_size)
     except (OSError, ValueError) as error:
-        return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+        return reason(error)
 
 
 @lru_cache(maxsize=64)

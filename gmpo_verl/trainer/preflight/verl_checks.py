@@ -9,6 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from gmpo_verl.errors import reason
+
 _SECTIONS = (
     "actor_rollout_ref.actor",
     "actor_rollout_ref.rollout",
@@ -47,5 +49,4 @@ def _refusal(what: str, attempt: Callable[[], Any]) -> Iterator[str]:
 def _innermost(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    return reason(error)
