@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup train test test-faults test-long bench lint clean
+.PHONY: setup train test test-faults test-cluster test-long bench lint clean
 
 setup:
 	scripts/setup.sh
@@ -11,10 +11,13 @@ train: setup
 	$(PYTHON) -m gmpo_verl.main_ppo algorithm=gmpo run_dir=outputs/arithmetic/$(shell date +%Y%m%d-%H%M%S) $(ARGS)
 
 test: setup
-	$(PYTHON) -m pytest -m "not faults and not long" tests
+	$(PYTHON) -m pytest -m "not faults and not cluster and not long" tests
 
 test-faults: setup
 	$(PYTHON) -m pytest -m faults tests/e2e
+
+test-cluster: setup
+	$(PYTHON) -m pytest -m "cluster and not long" tests/cluster
 
 test-long: setup
 	$(PYTHON) -m pytest -m long tests
