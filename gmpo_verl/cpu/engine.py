@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.distributed.fsdp import FSDPModule
 from verl.utils.fsdp_utils import MixedPrecisionPolicy, apply_fsdp2, fsdp2_load_full_state_dict
 from verl.utils.torch_dtypes import PrecisionType
 from verl.workers.engine import EngineRegistry
@@ -62,6 +63,19 @@ class CPUFSDP2Engine(FSDPEngineWithLMHead):
         apply_fsdp2(module, fsdp_kwargs, self.engine_config)
         fsdp2_load_full_state_dict(module, full_state, self.device_mesh, None)
         return module
+
+    def infer_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Leaves the weights in shards, where `reshard_after_forward=false` would leave them whole for a backward pass.
+
+        verl's asynchronous trainers look for shards (utils/fsdp_utils.py:1209), and its own remedy is for the root
+        module and several ranks alone (workers/engine/fsdp/transformer_impl.py:1115).
+        """
+        try:
+            return super().infer_batch(*args, **kwargs)
+        finally:
+            for module in self.module.modules():
+                if isinstance(module, FSDPModule):
+                    module.reshard()
 
 
 def register_engine() -> None:

@@ -7,6 +7,7 @@ operations.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -29,6 +30,17 @@ def select_rows(nested: Any, rows: torch.Tensor) -> torch.Tensor:
     )
 
 
+def join_rows(parts: Sequence[Any]) -> torch.Tensor:
+    """The rows of jagged tensors [B_i, L_ij, ...], one tensor after the other."""
+    lengths = torch.cat([part.offsets().diff() for part in parts])
+    return torch.nested.nested_tensor_from_jagged(
+        torch.cat([part.values() for part in parts]),
+        offsets=torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]),
+        min_seqlen=int(lengths.min()),
+        max_seqlen=int(lengths.max()),
+    )
+
+
 def install() -> None:
     """Once a process, from `gmpo_verl.worker`; verl calls the function by its module's name for it."""
     from verl.utils import tensordict_utils
@@ -43,6 +55,8 @@ def _packed(verls: Any) -> Any:
         if batch is None:
             return verls(batch, indices)
         rows = torch.as_tensor(indices)
+        if len(rows) == len(batch) and torch.equal(rows, torch.arange(len(rows))):
+            return batch.clone(recurse=False)  # a micro-batch of everything
         jagged = {name: value for name, value in batch.items() if _is_jagged(value)}
         rest = verls(batch.exclude(*jagged), rows)
         rest.update({name: select_rows(value, rows) for name, value in jagged.items()})

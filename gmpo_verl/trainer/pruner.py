@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import transfer_queue as tq
+import transfer_queue
 from tensordict import TensorDict
 from transformers import AutoConfig
 from verl import DataProto
@@ -17,7 +17,7 @@ from gmpo_verl.trainer.guards import TrainingStoppedError
 from gmpo_verl.trainer.pruning import kept_rows, why_not_exact
 
 
-def make_pruner(config: Any, ranks: int, warn: Callable[[str], None]) -> "Pruner | None":
+def make_pruner(config: Any, ranks: int, warn: Callable[[str], None], queue: Any = transfer_queue) -> "Pruner | None":
     """The pruner that `trainer.prune_zero_advantage` asks for (auto: where it is exact), None for none.
 
     Raises:
@@ -29,7 +29,7 @@ def make_pruner(config: Any, ranks: int, warn: Callable[[str], None]) -> "Pruner
     model = config.actor_rollout_ref.model
     reason = why_not_exact(config, AutoConfig.from_pretrained(model.path, trust_remote_code=model.trust_remote_code))
     if reason is None:
-        return Pruner(config, ranks)
+        return Pruner(config, ranks, queue)
     if asked is True:
         raise TrainingStoppedError(
             f"trainer.prune_zero_advantage=true would change the update, because of {reason}: write auto or false"
@@ -47,12 +47,14 @@ class Pruner:
     Args:
         config: of the run.
         ranks: that the batch is spread over.
+        queue: the module `transfer_queue`, or what stands before it.
     """
 
-    def __init__(self, config: Any, ranks: int) -> None:
+    def __init__(self, config: Any, ranks: int, queue: Any = transfer_queue) -> None:
         actor, rollout, ref = (config.actor_rollout_ref[role] for role in ("actor", "rollout", "ref"))
         self._config = config
         self._ranks = ranks
+        self._queue = queue
         self._mini_batch = actor.ppo_mini_batch_size * rollout.n  # responses
         self._steps = 1
         self._update_rows, self._infer_rows = ranks, ranks
@@ -77,10 +79,10 @@ class Pruner:
             return batch
         # verl's metrics look at the advantage of every response; those that stay get theirs from verl.
         left = sorted(set(range(len(batch))) - set(kept))
-        zeros = [torch.zeros(widths[row]) for row in left]
-        fields = {name: torch.nested.as_nested_tensor(zeros, layout=torch.jagged) for name in ("advantages", "returns")}
-        keys = [batch.keys[row] for row in left]
-        tq.kv_batch_put(keys=keys, partition_id=batch.partition_id, fields=TensorDict(fields, batch_size=len(left)))
+        rows = torch.nested.as_nested_tensor([torch.zeros(widths[row]) for row in left], layout=torch.jagged)
+        fields = {"advantages": rows, "returns": rows}
+        keys, zeros = [batch.keys[row] for row in left], TensorDict(fields, batch_size=len(left))
+        self._queue.kv_batch_put(keys=keys, partition_id=batch.partition_id, fields=zeros)
         return self._balanced(batch.select_keys([batch.keys[row] for row in kept]))
 
     def resized(self, update_actor: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -98,7 +100,7 @@ class Pruner:
     def _advantages(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor, list[int], np.ndarray]:
         """Advantages and response mask, [B, T] each; the responses' own widths; their prompts."""
         algorithm = self._config.algorithm
-        data = tq.kv_batch_get(
+        data = self._queue.kv_batch_get(
             keys=batch.keys, partition_id=batch.partition_id, select_fields=["uid", "response_mask", "rm_scores"]
         )
         widths = data["response_mask"].offsets().diff().tolist()

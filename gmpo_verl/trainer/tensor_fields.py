@@ -8,7 +8,7 @@ import transfer_queue as tq
 
 Pass = Callable[[Any], Any]
 
-_UNREAD = frozenset({"dummy_tensor", "rm_scores", "returns", "entropy", "log_probs"})  # tensors that no pass reads
+UNREAD = frozenset({"dummy_tensor", "rm_scores", "returns", "entropy", "log_probs"})  # tensors that no pass reads
 
 
 class TensorFields:
@@ -43,5 +43,5 @@ class TensorFields:
             there = list(row.keys())
             self._objects = frozenset(name for name in there if not isinstance(row[name], torch.Tensor))
             names = there if names is None else names
-        unread = (self._objects | _UNREAD) - self._also
+        unread = (self._objects | UNREAD) - self._also
         return [name for name in names if name not in unread]

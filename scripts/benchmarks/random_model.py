@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import torch
-from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
 
@@ -12,6 +11,8 @@ VOCABULARY = 4096
 
 def make_model(folder: Path, positions: int, hidden: int = 512, layers: int = 8) -> None:
     """Write it where transformers, verl and vLLM find it; 29 M parameters by default."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM  # after gmpo_verl (gmpo_verl/cpu/torchvision_schemas.py)
+
     tokenizer = make_tokenizer()
     tokenizer.add_tokens([f"<word {number}>" for number in range(VOCABULARY - len(tokenizer))])
     tokenizer.save_pretrained(folder)

@@ -7,7 +7,7 @@ import torch
 from tensordict import NonTensorData, NonTensorStack, TensorDict
 from verl.utils import tensordict_utils
 
-from gmpo_verl.patches.nested_rows import _packed
+from gmpo_verl.patches.nested_rows import _packed, join_rows
 
 VERLS = inspect.unwrap(tensordict_utils.index_select_tensor_dict)
 LENGTHS = (3, 1, 0, 5, 2)
@@ -33,7 +33,7 @@ def a_batch():
     )
 
 
-@pytest.mark.parametrize("indices", [[4, 0, 2], torch.tensor([1]), torch.tensor([3, 3, 0]), [2], torch.arange(5)])
+@pytest.mark.parametrize("indices", [[4, 0, 2], torch.tensor([1]), torch.tensor([3, 3, 0]), [2], [4, 3, 2, 1, 0]])
 def test_every_field_is_verls(indices):
     batch = a_batch()
     ours, theirs = _packed(VERLS)(batch, indices), VERLS(batch, indices)
@@ -71,3 +71,19 @@ def test_the_gradient_goes_to_the_rows_that_were_taken():
 
 def test_verl_still_unbinds_every_field():
     assert "tensor.unbind()" in inspect.getsource(VERLS)
+
+
+def test_everything_in_its_order_is_a_batch_of_its_own():
+    batch = a_batch()
+    chosen = _packed(VERLS)(batch, list(range(5)))
+    chosen["mine"] = torch.ones(5)
+    assert "mine" not in batch
+    assert chosen["logits"] is batch["logits"]
+
+
+def test_joined_rows_are_those_of_the_parts():
+    first, second = jagged(4), jagged(4)
+    joined = join_rows([first, second])
+    for mine, row in zip(joined.unbind(), [*first.unbind(), *second.unbind()], strict=True):
+        assert torch.equal(mine, row)
+    assert joined.to_padded_tensor(0.0).shape == (10, max(LENGTHS), 4)
