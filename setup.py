@@ -66,6 +66,7 @@ setup(
         "vllm.general_plugins": [
             "gmpo_cpu = gmpo_verl.cpu.vllm_plugin:register",
             "gmpo_weight_socket = gmpo_verl.patches.weight_socket:install_in_vllm",
+            "gmpo_tcp_store = gmpo_verl.patches.tcp_store:install",
         ],
         "vllm.platform_plugins": ["gmpo_torchvision = gmpo_verl.cpu.torchvision_schemas:install"],
     },

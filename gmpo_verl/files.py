@@ -24,6 +24,15 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
+def free_name(path: Path) -> Path:
+    """The path, or one with a number behind its stem where it is taken."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_stem(f"{path.stem}-{number}")
+    return free
+
+
 def existing_sibling(path: Path) -> str:
     """What to write instead of a path that does not exist: its likely meant neighbours."""
     parent = path.parent

@@ -2,7 +2,11 @@
 
 import torch
 
-from gmpo_verl.patches import nested_rows, token_log_probs, weight_socket
+from gmpo_verl import own_node
+from gmpo_verl.patches import checkpoint_loading, nested_rows, tcp_store, token_log_probs, weight_socket
+
+own_node.settle_in()  # this and the next before the process group
+tcp_store.install()
 
 if not torch.cuda.is_available():
     import gmpo_verl.cpu.checkpoint_engine  # registers the engine `zmq`
@@ -13,6 +17,7 @@ if not torch.cuda.is_available():
     packed_attention.register()
     packed_vision_attention.install()
 
+checkpoint_loading.install()
 weight_socket.install()
 nested_rows.install()
 token_log_probs.install()

@@ -32,10 +32,9 @@ class RunOptions:
             raise UserError(f"run_dir={self.run_dir} names no folder: write run_dir=outputs/NAME.")
         if not isinstance(self.dry_run, bool):
             raise UserError(f"dry_run={self.dry_run} is not possible: write dry_run=true or dry_run=false.")
-        if self.max_restarts != 0:
+        if not _is_int(self.max_restarts) or self.max_restarts < 0:
             raise UserError(
-                f"trainer.max_restarts={self.max_restarts} is not supported yet: write trainer.max_restarts=0 and "
-                "repeat the command to resume."
+                f"trainer.max_restarts={self.max_restarts} is not possible: write a whole number, 0 for no restart."
             )
 
 

@@ -34,7 +34,7 @@ class TypedFSDPModelMerger(FSDPModelMerger):
         shards: list[dict[str, Any]] = []
         for rank in range(total_shards):
             file = f"{self.config.local_dir}/model_world_size_{world_size}_rank_{rank}.pt"
-            shards.append(torch.load(file, map_location="cpu", weights_only=False, mmap=True))
+            shards.append(torch.load(file, map_location="cpu", weights_only=True, mmap=True))
         return {
             name: self._merged(name, [shard.pop(name) for shard in shards], mesh_dim_names) for name in [*shards[0]]
         }

@@ -1,6 +1,5 @@
 """The model of a run: its newest complete checkpoint, exported once to `run_dir/export/<step>`."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -15,10 +14,12 @@ from filelock import FileLock
 
 from gmpo_verl.errors import UserError
 from gmpo_verl.evaluation.failure import EvaluationFailedError
+from gmpo_verl.trainer import resume_point
+from gmpo_verl.trainer.checkpoints import flaw, folder_of, step_of
+from gmpo_verl.trainer.unmarked import is_proven
 
-_TRACKER = "latest_checkpointed_iteration.txt"
-_FOLDER = "global_step_"
 _EXPORT = "export"
+_METRICS = "metrics.jsonl"
 _LOG_LINES = 5
 
 
@@ -52,28 +53,29 @@ def checkpoint_of(folder: Path) -> Checkpoint | None:
         UserError: a run without a complete checkpoint.
     """
     folder = folder.resolve()
-    if folder.name.startswith(_FOLDER) and folder.name.removeprefix(_FOLDER).isdigit():
+    step = step_of(folder)
+    if step is not None:
         run_dir = folder.parent.parent
         config = _run_config(run_dir)
         if config is None:
             return None
-        missing = _missing(folder)
-        if missing:
-            raise UserError(f"--model {folder} is not complete, it lacks {missing}: write another checkpoint.")
-        return Checkpoint(run_dir, config, folder, _step(folder))
+        why = flaw(folder)
+        if why and not is_proven(folder, run_dir / _METRICS):
+            raise UserError(f"--model {folder} is not complete, it {why}: write another checkpoint.")
+        return Checkpoint(run_dir, config, folder, step)
     config = _run_config(folder)
     if config is None:
         return None
     checkpoints = Path(config["trainer"].get("default_local_dir") or folder / "checkpoints").expanduser()
     if not checkpoints.is_dir():
         checkpoints = folder / "checkpoints"  # the run directory has been moved
-    newest = _newest(checkpoints)
-    if newest is None:
+    newest = resume_point.find(checkpoints, folder / _METRICS).step
+    if not newest:
         raise UserError(
             f"--model {folder} is a run without a complete checkpoint: let it train up to its first one "
             "(trainer.save_freq), or write the folder of a model."
         )
-    return Checkpoint(folder, config, newest, _step(newest))
+    return Checkpoint(folder, config, folder_of(checkpoints, newest), newest)
 
 
 def run_of_export(folder: Path) -> tuple[Path, str] | None:
@@ -147,29 +149,3 @@ def _run_config(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, yaml.YAMLError):
         return None
     return config if isinstance(config, dict) and {"run_dir", "actor_rollout_ref", "trainer"} <= config.keys() else None
-
-
-def _newest(checkpoints: Path) -> Path | None:
-    """The newest complete checkpoint. verl writes its tracker last: what is newer than it is still being written."""
-    try:
-        finished = int((checkpoints / _TRACKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    folders = sorted((f for f in checkpoints.glob(f"{_FOLDER}*") if f.name.removeprefix(_FOLDER).isdigit()), key=_step)
-    return next((f for f in reversed(folders) if _step(f) <= finished and not _missing(f)), None)
-
-
-def _step(folder: Path) -> int:
-    return int(folder.name.removeprefix(_FOLDER))
-
-
-def _missing(folder: Path) -> str:
-    """The first file that a complete checkpoint of the actor would have and this one has not; empty for none."""
-    actor = folder / "actor"
-    try:
-        ranks = int(json.loads((actor / "fsdp_config.json").read_text(encoding="utf-8"))["world_size"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "actor/fsdp_config.json"
-    needed = [f"model_world_size_{ranks}_rank_{rank}.pt" for rank in range(ranks)]
-    needed.append("huggingface/config.json")
-    return next((f"actor/{name}" for name in needed if not (actor / name).is_file()), "")

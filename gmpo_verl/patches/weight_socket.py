@@ -3,7 +3,8 @@
 verl 0.9.1 names it /tmp/rl-colocate-zmq-<Ray job id>-replica-<n>-rank-<n>.sock (workers/rollout/vllm_rollout/
 vllm_rollout.py:141 and utils.py:431) so that two runs do not share it; but the first job of every local Ray cluster has
 the same id, 01000000. Two runs on one machine that transfer weights at the same moment then answer each other. Here the
-socket stands in the run's temporary directory, on both sides.
+socket stands in the run's temporary directory, on both sides; on a node without that, in a cluster that has been
+started elsewhere, its name tells the cluster.
 """
 
 import functools
@@ -11,17 +12,20 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gmpo_verl.own_node import CLUSTER
 from gmpo_verl.supervisor.temp_dir import TEMP_DIR
 
 SHARED = "ipc:///tmp/rl-colocate-zmq-"
 
 
 def own_handle(handle: str) -> str:
-    """The same name in the run's temporary directory, where this node has one."""
-    folder = os.environ.get(TEMP_DIR, "")
-    if not handle.startswith(SHARED) or not Path(folder).is_dir() or not folder:
+    """The same name in the run's temporary directory, where this node has one, else with the cluster in it."""
+    folder, cluster = os.environ.get(TEMP_DIR, ""), os.environ.get(CLUSTER)
+    if not handle.startswith(SHARED):
         return handle
-    return f"ipc://{folder}/{handle.removeprefix('ipc:///tmp/')}"
+    if folder and Path(folder).is_dir():
+        return f"ipc://{folder}/{handle.removeprefix('ipc:///tmp/')}"
+    return handle.replace(SHARED, f"{SHARED}{cluster}-") if cluster else handle
 
 
 def install() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gmpo_verl.rewards.answer import Template, read_response, template_of
+from gmpo_verl.rewards.countdown import goal_of
 from gmpo_verl.rewards.grading_pool import Verdict, shared_pool
 
 
@@ -13,7 +14,8 @@ async def compute_score(
     """1 for a right answer in the form that its prompt asked for, else 0; what cannot be graded is counted.
 
     Args:
-        ground_truth: a string, a number, or a list of acceptable strings.
+        ground_truth: a string, a number, or a list of acceptable strings; ``countdown: 26 from 3 7 5`` asks for an
+            expression that reaches the target (``rewards.countdown``).
         extra_info: ``template`` names the prompt's form: ``qwen_math`` (a box, the default), ``r1`` or ``none``.
 
     Returns:
@@ -27,7 +29,7 @@ async def compute_score(
     template = template_of((extra_info or {}).get("template"))
     try:
         answer, format_ok = read_response(solution_str, template)
-        verdict = Verdict(False) if answer is None else await shared_pool().grade_async(answer, ground_truth)
+        verdict = _by_text(answer, ground_truth) or await shared_pool().grade_async(answer or "", ground_truth)
         return _scores(verdict, format_ok)
     except Exception:  # whatever untrusted text sets off is counted as an error
         return _scores(Verdict(False, error=True), format_ok=False)
@@ -38,10 +40,18 @@ def grade(solution_str: str, ground_truth: Any, template: Template | None = None
     template = template_of(template)
     try:
         answer, format_ok = read_response(solution_str, template)
-        verdict = Verdict(False) if answer is None else shared_pool().grade(answer, ground_truth)
+        verdict = _by_text(answer, ground_truth) or shared_pool().grade(answer or "", ground_truth)
         return _scores(verdict, format_ok)
     except Exception:  # as above
         return _scores(Verdict(False, error=True), format_ok=False)
+
+
+def _by_text(answer: str | None, ground_truth: Any) -> Verdict | None:
+    """The verdict where no mathematics needs to be compared; None where it does."""
+    if answer is None:
+        return Verdict(False)
+    goal = goal_of(ground_truth)
+    return Verdict(goal.is_reached(answer)) if goal else None
 
 
 def _scores(verdict: Verdict, format_ok: bool) -> dict[str, float]:

@@ -13,6 +13,7 @@ from vllm.sampling_params import RequestOutputKind
 
 from gmpo_verl.cpu.in_process_executor import use_in_process_executor
 from gmpo_verl.fork_server.start import EXECUTABLE
+from gmpo_verl.own_node import settle_in
 
 
 class GroupHttpServer(vLLMHttpServer):
@@ -21,6 +22,7 @@ class GroupHttpServer(vLLMHttpServer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if executable := os.environ.get(EXECUTABLE):
             multiprocessing.set_executable(executable)  # vLLM's engine is a fork of the server too
+        settle_in()
         super().__init__(*args, **kwargs)
 
     def _preprocess_engine_kwargs(self, engine_kwargs: dict[str, Any]) -> None:

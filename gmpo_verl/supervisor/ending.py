@@ -12,7 +12,8 @@ from gmpo_verl.supervisor.roles import Lost
 from gmpo_verl.supervisor.status import DriverStatus
 
 COMMAND = "python -m gmpo_verl.main_ppo"
-USER_ERROR = 2
+FAILURE, USER_ERROR = 1, 2
+SAVED_AND_STOPPED = 75  # EX_TEMPFAIL of sysexits.h: the same command again goes on
 _LOG_END = 256 << 10  # bytes of the driver's log in which the exception is looked for
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _RAY_PREFIX = re.compile(r"^\([^)]*pid=[^)]*\) ?")
@@ -24,7 +25,8 @@ class Ending:
     """What is known when everything of a run has ended.
 
     `returncode` is the driver's (negative: killed by that signal; None: it had to be killed by us), `lost` the
-    essential processes that ended first, `interrupted_by` the signal that asked us to stop.
+    essential processes that ended first, `interrupted_by` the signal that asked us to stop (SIGUSR1 where there was no
+    step yet to save), `asked_to_save` whether SIGUSR1 came at all.
     """
 
     argv: list[str]
@@ -32,6 +34,7 @@ class Ending:
     progress: Progress
     returncode: int | None = None
     interrupted_by: int | None = None
+    asked_to_save: bool = False
     lost: list[Lost] = field(default_factory=list)
     ray_logs: Path | None = None
     peak_memory: int = 0  # bytes, all processes together
@@ -49,32 +52,45 @@ class Ending:
         """0 only if the driver said that it finished what was asked, or had nothing to run (help, say)."""
         if self.status.finished and self.status.error is None:
             return 0
+        if self.status.saved_step is not None or self.interrupted_by == signal.SIGUSR1:
+            return SAVED_AND_STOPPED
         if self.interrupted_by is not None:
             return 128 + self.interrupted_by
         if self.returncode == USER_ERROR and not self.lost:
             return USER_ERROR
         if self.returncode == 0 and self.status.run is None and self.status.error is None and not self.lost:
             return 0
-        return 1
+        return FAILURE
 
     @property
     def failed(self) -> bool:
-        return self.exit_code not in (0,)
+        return self.exit_code not in (0, SAVED_AND_STOPPED)
 
-    def lines(self) -> list[str]:
-        """The closing lines, the most important ones last."""
+    def lines(self, instead_of_resuming: str | None = None) -> list[str]:
+        """The closing lines, the most important ones last; of a failure the very last says how it goes on."""
         leftover = [f"could not be killed, look at them: process {pid}" for pid in self.unkillable]
         if self.exit_code == 0:
             return leftover + (self._summary() if self.status.finished else [])
+        if self.status.saved_step is not None:
+            step = self.status.saved_step
+            return [*leftover, f"Saved step {step} and stopped, as asked. To go on from it: {command(self.argv)}"]
         if self.interrupted_by is not None:
             name = signal.Signals(self.interrupted_by).name
             where = f"at step {self.progress.step}" if self.status.run else "before the run began"
+            if self.interrupted_by == signal.SIGUSR1:
+                where += ", before there was a new step to save"
             return [*leftover, f"{name}: stopped {where}. {self._resume()}"]
         if self.status.run is None and self.returncode is not None and self.returncode > 0 and not self.status.error:
             return leftover  # the driver has said why on standard error
-        return [*leftover, *self._places(), f"The run failed {self._when()}: {self._cause()}", self._resume()]
+        return [
+            *leftover,
+            *self._places(),
+            f"The run failed {self._when()}: {self.cause()}",
+            instead_of_resuming or self._resume(),
+        ]
 
-    def _cause(self) -> str:
+    def cause(self) -> str:
+        """Why a run failed, in a sentence or two."""
         said = self._said
         lost = [lost for lost in self.lost if not (lost.is_closed_on_failure and said)]
         died = "the " + " and the ".join(map(str, lost)) + " died" if lost else ""

@@ -19,6 +19,8 @@ class RunStarted:
     run_dir: Path
     total_steps: int | None = None
     first_step: int = 1
+    max_restarts: int = 0
+    log_name: str = "driver.log"  # each attempt at the run has its own
 
     @property
     def metrics_file(self) -> Path:
@@ -34,7 +36,11 @@ class RunStarted:
 
     @property
     def driver_log(self) -> Path:
-        return self.logs_dir / "driver.log"
+        return self.logs_dir / self.log_name
+
+    @property
+    def restarts(self) -> Path:
+        return self.logs_dir / "restarts.jsonl"
 
 
 @dataclass
@@ -42,15 +48,23 @@ class DriverStatus:
     """Everything heard from the driver so far. `news` holds lines for the user that have not been shown yet."""
 
     run: RunStarted | None = None
+    training: bool = False  # the first step of this attempt has begun
     finished: bool = False
+    saved_step: int | None = None  # where it stopped because it was asked to save and stop
     error: str | None = None
+    stopped_itself: bool = False  # a guard ended the run: a restart would do the same again
     news: list[str] = field(default_factory=list)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the driver has done what it was asked for: all steps, or up to the one to be saved."""
+        return self.finished or self.saved_step is not None
 
     def take(self, event: dict[str, Any]) -> None:
         match event:
             case {"event": "run", "run_dir": run_dir}:
-                total, first = event.get("total_steps"), event.get("first_step")
-                self.run = RunStarted(Path(run_dir), total, first or 1)
+                fields = ("total_steps", "first_step", "max_restarts", "log_name")
+                self.run = RunStarted(Path(run_dir), **{name: event[name] for name in fields if name in event})
                 self.news.append(f"run directory: {run_dir}")
                 if self.run.first_step > 1:
                     self.news.append(f"resuming at step {self.run.first_step}")
@@ -60,6 +74,11 @@ class DriverStatus:
                 self.news.append(f"warning: {message}")
             case {"event": "error", "message": message}:
                 self.error = self.error or str(message)  # the first is the cause
+                self.stopped_itself = bool(event.get("stopped_itself"))
+            case {"event": "training"}:
+                self.training = True
+            case {"event": "saved", "step": int(step)}:
+                self.saved_step = step
             case {"event": "finished"}:
                 self.finished = True
 
@@ -75,6 +94,9 @@ class StatusPipe:
 
     def close_child_end(self) -> None:
         os.close(self.child_fd)
+
+    def close(self) -> None:
+        os.close(self.fd)
 
     def read_into(self, status: DriverStatus) -> None:
         """Take in the lines that have arrived. What is not a JSON object is a line for the user."""

@@ -1,6 +1,7 @@
 """The driver process of a run: compose, preflight, make the embedded task's files, start Ray, train.
 
-Started by the parent of `gmpo_verl.main_ppo`, which watches over it; ends with 0, 2 (the user's mistake) or 1.
+Started by the parent of `gmpo_verl.main_ppo`, which watches over it; ends with 0, 2 (the user's mistake), 75 (saved and
+stopped before the last step, as it was asked to) or 1.
 """
 
 import os
@@ -11,11 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmpo_verl.errors import UserError, named_reason
+from gmpo_verl.files import free_name
+from gmpo_verl.supervisor import save_request
+from gmpo_verl.supervisor.ending import SAVED_AND_STOPPED
 from gmpo_verl.trainer import status
 from gmpo_verl.trainer.forked_workers import start_early
 from gmpo_verl.trainer.loggers import continue_loggers
 from gmpo_verl.trainer.planned_rounds import planned_rounds
-from gmpo_verl.trainer.ray_cluster import give_ray_a_token, prepare_environment, ray_init_arguments
+from gmpo_verl.trainer.ray_cluster import (
+    cluster_address,
+    give_ray_a_token,
+    keep_ray_to_this_machine,
+    names_a_cluster,
+    prepare_environment,
+    ray_init_arguments,
+)
 
 if TYPE_CHECKING:
     from gmpo_verl.trainer.run_dir import RunDir
@@ -27,7 +38,6 @@ def main(arguments: Sequence[str]) -> int:
 
     die_with_parent()
     status.take_pipe()
-    give_ray_a_token(arguments)
     try:
         return _main(arguments)
     except UserError as error:
@@ -42,9 +52,12 @@ def _main(arguments: Sequence[str]) -> int:
         run_hydra_flags(arguments)
         return 0
     config = compose(arguments)
+    give_ray_a_token(config)
+    keep_ray_to_this_machine(config)
 
+    from gmpo_verl.trainer.joined_cluster import check_cluster
     from gmpo_verl.trainer.preflight import check, describe
-    from gmpo_verl.trainer.run_dir import open_run_dir
+    from gmpo_verl.trainer.run_dir import inspect_run_dir, open_run_dir
 
     findings = check(config, when_plausible=_start_early)
     if findings:
@@ -52,6 +65,8 @@ def _main(arguments: Sequence[str]) -> int:
     if config.dry_run:
         print(describe(config))
         return 0
+    if names_a_cluster(config) and not inspect_run_dir(config, arguments).finished_message:
+        check_cluster(config)
     run_dir = open_run_dir(config, arguments)
     if run_dir.finished_message:
         print(run_dir.finished_message)
@@ -69,38 +84,59 @@ def _start_early(config: Any) -> None:
 def _run(config: Any, run_dir: "RunDir") -> int:
     """Everything from the run directory on; what goes wrong from here is a failure and no mistake of the user's."""
     from gmpo_verl.data.embedded import resolve_embedded
-    from gmpo_verl.trainer.run_dir import write_summary
+    from gmpo_verl.trainer.checkpoints import newest_complete
+    from gmpo_verl.trainer.guards import TrainingStoppedError
+    from gmpo_verl.trainer.run_dir import start_from, write_summary
 
+    for sentence in run_dir.resume_point.skipped:
+        print(f"gmpo_verl: {sentence}", file=sys.stderr)
     continue_loggers(run_dir.logs)
     resolve_embedded(config)
     make_files_absolute(config)
-    if run_dir.resumed_step:
-        config.trainer.val_before_train = False  # that step's validation stands in the metrics already
+    begins_after = start_from(run_dir, config)
     total_steps = total_training_steps(config)
-    status.notify("run", run_dir=str(run_dir.path), total_steps=total_steps, first_step=run_dir.resumed_step + 1)
-    _redirect_output(run_dir.logs / "driver.log")
+    save_request.forget(run_dir.path)
+    log = free_name(run_dir.logs / "driver.log")
+    status.notify(
+        "run",
+        run_dir=str(run_dir.path),
+        total_steps=total_steps,
+        first_step=begins_after + 1,
+        max_restarts=config.trainer.max_restarts,
+        log_name=log.name,
+    )
+    _redirect_output(log)
     try:
         train(config)
         trained = write_summary(run_dir)["last_step"]
         total_steps = planned_rounds(run_dir.path) or total_steps
         if total_steps is not None and trained < total_steps:
+            if save_request.is_asked(run_dir.path) and newest_complete(run_dir.checkpoints) == trained:
+                status.notify("saved", step=trained)
+                return SAVED_AND_STOPPED
             raise RuntimeError(f"training ended after step {trained} of the {total_steps} asked for")
         run_dir.mark_finished(trained)
     except BaseException as error:
         traceback.print_exc()
-        status.notify("error", message=_cause(error))
+        cause = innermost(error)
+        status.notify("error", message=named_reason(cause), stopped_itself=isinstance(cause, TrainingStoppedError))
         return 1
     else:
         status.notify("finished")
         return 0
     finally:
+        save_request.forget(run_dir.path)
         # After the event: what dies from here on is no cause.
         _stop_ray()
 
 
 def train(config: Any) -> None:
     """Start Ray and verl's loop; returns when the asked-for steps are done."""
-    status.notify("stage", text="starting Ray, the FSDP2 workers and the vLLM server")
+    address = cluster_address(config)
+    if address:
+        status.notify("stage", text=f"joining the Ray cluster at {address}, starting FSDP2 workers and vLLM servers")
+    else:
+        status.notify("stage", text="starting Ray, the FSDP2 workers and the vLLM server")
 
     from omegaconf import OmegaConf, open_dict
     from verl.trainer.main_ppo import run_ppo
@@ -154,11 +190,11 @@ def _redirect_output(log: Path) -> None:
     os.close(file)
 
 
-def _cause(error: BaseException) -> str:
-    """One or two sentences from a chain of Ray's wrappers."""
+def innermost(error: BaseException) -> BaseException:
+    """What a chain of Ray's wrappers is about."""
     while isinstance(cause := getattr(error, "cause", None), BaseException):
         error = cause
-    return named_reason(error)
+    return error
 
 
 if __name__ == "__main__":

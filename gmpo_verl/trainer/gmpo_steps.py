@@ -1,36 +1,36 @@
-"""What this package adds to each of verl's loops: guards, exact loss metrics, pruning, and the metrics file."""
+"""What this package adds to each of verl's loops: guards, exact loss metrics, pruning, and its checkpoints."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
-import transfer_queue as tq
+import transfer_queue
 from tensordict import TensorDict
 from verl.trainer.distillation import is_distillation_enabled
 from verl.trainer.ppo.core_algos import agg_loss
-from verl.trainer.ppo.v1 import PPOTrainer
 from verl.utils.config import omega_conf_to_dataclass
 
 from gmpo_verl.algorithms.annealing import annealed
 from gmpo_verl.algorithms.loss_metrics import kl_to_reference
+from gmpo_verl.patches import trainer_queue
 from gmpo_verl.trainer.actor_loss import ROUND, ROW, actor_loss
+from gmpo_verl.trainer.checkpointed_steps import CheckpointedSteps
 from gmpo_verl.trainer.guards import NonFiniteGuard, check_rollout_weights
-from gmpo_verl.trainer.metrics_log import MetricsLog
 from gmpo_verl.trainer.planned_rounds import note_planned_rounds
 from gmpo_verl.trainer.pruner import Pruner, make_pruner
 from gmpo_verl.trainer.reward_health import check_grading
 from gmpo_verl.trainer.reward_metrics import ACCURACY, reward_fractions, validation_means
+from gmpo_verl.trainer.round_fields import Pass, RoundFields
 from gmpo_verl.trainer.round_report import RoundReport
-from gmpo_verl.trainer.status import notify_from_worker
+from gmpo_verl.trainer.stoppable_steps import StoppableSteps
 from gmpo_verl.trainer.tensor_fields import TensorFields
 from gmpo_verl.trainer.update_statistics import UpdateStatistics, columns
 
 _MEAN_ENTROPY = "seq-mean-token-mean"  # actor/entropy: nats a token, the mean over responses
 
 
-class GMPOSteps(PPOTrainer):
+class GMPOSteps(StoppableSteps, CheckpointedSteps):
     """Stops a run when its rollouts or its gradients cannot be trusted, and says what its updates did.
 
     To stand before one of verl's trainers among a class's bases; verl's trainer says when rollouts are generated and
@@ -47,14 +47,8 @@ class GMPOSteps(PPOTrainer):
         self._ranks = 0  # of the actor, known when the workers are up
         self._pruner: Pruner | None = None
         self._whole_batch: Any = None
-
-    @property  # type: ignore[override]  # stands in for verl's Tracking
-    def logger(self) -> MetricsLog:
-        return self._logger
-
-    @logger.setter
-    def logger(self, tracking: Any) -> None:
-        self._logger = MetricsLog(tracking, Path(self.config.run_dir) / "metrics.jsonl")
+        self._queue: Any = transfer_queue
+        self._round_fields: RoundFields | None = None
 
     def _init_resource_pool_mgr(self) -> None:
         # verl plans a reference model only for a KL term; the option is put back before a worker reads it.
@@ -72,12 +66,23 @@ class GMPOSteps(PPOTrainer):
             return  # its loss is another function of verl's, which stays
         self._send_loss()
         workers = self.actor_rollout_wg
-        fields = TensorFields(also=frozenset({"multi_modal_inputs"} if self.processor else ()))
-        workers.compute_log_prob = fields.only(workers.compute_log_prob)
-        workers.update_actor = self._updates.kept_from(fields.only(workers.update_actor))
-        self._pruner = make_pruner(self.config, self._ranks, self._warn)
+        given = self._pass_inputs()
+        workers.compute_log_prob = given(workers.compute_log_prob)
+        workers.update_actor = self._updates.kept_from(given(workers.update_actor))
+        if self.use_reference_policy and not self.ref_in_actor:
+            self.ref_policy_wg.compute_ref_log_prob = given(self.ref_policy_wg.compute_ref_log_prob)
+        self._pruner = make_pruner(self.config, self._ranks, self._warn, self._queue)
         if self._pruner:
             workers.update_actor = self._pruner.resized(workers.update_actor)
+
+    def _pass_inputs(self) -> Callable[[Pass], Pass]:
+        """How a pass over the model gets its tensors: from here, or where these are large, each worker its own."""
+        rollout = self.config.actor_rollout_ref.rollout
+        if self.processor or self.use_critic or rollout.enable_rollout_routing_replay:
+            return TensorFields(also=frozenset({"multi_modal_inputs"} if self.processor else ())).only
+        self._queue = self._round_fields = RoundFields()
+        trainer_queue.install(self._queue)
+        return self._round_fields.given
 
     def _send_loss(self) -> None:
         actor = omega_conf_to_dataclass(self.config.actor_rollout_ref.actor)
@@ -96,9 +101,12 @@ class GMPOSteps(PPOTrainer):
         return batch
 
     def _balance_batch(self, batch: Any, metrics: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        if self._ranks == 1 and len(batch) % self._get_required_batch_multiple(1) == 0:
-            return batch  # verl would look for the best order of one part, 40 ms of 256 responses
-        return super()._balance_batch(batch, metrics, *args, **kwargs)
+        # verl would look for the best order of one part too, 40 ms of 256 responses.
+        if self._ranks > 1 or len(batch) % self._get_required_batch_multiple(1) != 0:
+            batch = super()._balance_batch(batch, metrics, *args, **kwargs)
+        if self._round_fields:
+            self._round_fields.fetch(batch)
+        return batch
 
     def _compute_old_log_prob(self, batch: Any, metrics: dict[str, Any]) -> Any:
         self._whole_batch = batch
@@ -107,14 +115,14 @@ class GMPOSteps(PPOTrainer):
         batch = super()._compute_old_log_prob(batch, metrics)
         if "actor/entropy" in metrics and self.config.actor_rollout_ref.actor.loss_agg_mode != _MEAN_ENTROPY:
             # verl aggregates the entropy as the loss, and Dr.GRPO's sum would make it another quantity.
-            data = self._padded(batch, "entropy", "response_mask")
+            data = self._fields(batch, "entropy", "response_mask").to_padded_tensor()
             metrics["actor/entropy"] = agg_loss(data["entropy"], data["response_mask"], _MEAN_ENTROPY).item()
         return batch
 
     def _compute_ref_log_prob(self, batch: Any, metrics: dict[str, Any]) -> Any:
         batch = super()._compute_ref_log_prob(batch, metrics)
         if self.config.trainer.kl_to_ref:
-            data = self._padded(batch, "old_log_probs", "ref_log_prob", "response_mask")
+            data = self._fields(batch, "old_log_probs", "ref_log_prob", "response_mask").to_padded_tensor()
             mask = data["response_mask"].bool()
             kl = kl_to_reference(data["old_log_probs"], data["ref_log_prob"], mask)
             self._round.add_mean("gmpo/kl_to_ref", kl, max(int(mask.sum()), 1))
@@ -122,7 +130,7 @@ class GMPOSteps(PPOTrainer):
 
     def _update_actor(self, batch: Any, metrics: dict[str, Any]) -> Any:
         rows = TensorDict({ROW: torch.arange(len(batch))}, batch_size=len(batch))
-        batch = tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=rows)
+        batch = self._queue.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=rows)
         batch.extra_info[ROUND] = self.global_steps
         super()._update_actor(batch, metrics)
         self._round.add_update(self._updates)
@@ -150,7 +158,7 @@ class GMPOSteps(PPOTrainer):
 
     def _compute_metrics(self, batch: Any, metrics: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super()._compute_metrics(batch, metrics, *args, **kwargs)
-        graded = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
+        graded = self._fields(batch, "extra_fields")
         # A list or a stack of tensordict's wrappers, as the storage likes.
         extra_fields = [getattr(fields, "data", fields) for fields in list(graded["extra_fields"])]
         # For the dump, which comes after the metrics.
@@ -179,9 +187,5 @@ class GMPOSteps(PPOTrainer):
         metrics = super()._val_metrics_update(data_sources, sample_uids, table, *args, **kwargs)
         return metrics | validation_means(data_sources, reward_extra_infos_dict)
 
-    def _padded(self, batch: Any, *fields: str) -> TensorDict:
-        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=list(fields))
-        return data.to_padded_tensor()
-
-    def _warn(self, message: str) -> None:
-        notify_from_worker(self.config.run_dir, "warning", message=message)
+    def _fields(self, batch: Any, *names: str) -> TensorDict:
+        return self._queue.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=list(names))

@@ -4,6 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
+from gmpo_verl.files import free_name, write_atomically
+
 _RUN_ID = "wandb_run_id"
 _FILE = "verl_metrics.jsonl"
 
@@ -14,22 +16,14 @@ def continue_loggers(logs: Path) -> None:
     TensorBoard adds a file of events beside the earlier ones by itself.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("VERL_FILE_LOGGER_PATH", str(_free_name(logs / _FILE)))
+    # verl's file logger empties what it opens.
+    os.environ.setdefault("VERL_FILE_LOGGER_PATH", str(free_name(logs / _FILE)))
     if "WANDB_RUN_ID" not in os.environ:
         os.environ |= {"WANDB_RUN_ID": _wandb_run_id(logs / _RUN_ID), "WANDB_RESUME": "allow"}
-
-
-def _free_name(file: Path) -> Path:
-    """The file's name, or one with a number where it is taken: verl's file logger empties what it opens."""
-    number, free = 1, file
-    while free.exists():
-        number += 1
-        free = file.with_stem(f"{file.stem}-{number}")
-    return free
 
 
 def _wandb_run_id(file: Path) -> str:
     """The run's, made by its first attempt."""
     if not file.exists():
-        file.write_text(f"{secrets.token_hex(4)}\n", encoding="utf-8")
+        write_atomically(file, f"{secrets.token_hex(4)}\n")
     return file.read_text(encoding="utf-8").strip()

@@ -4,7 +4,7 @@
 - metrics.jsonl: one line a step
 - finished.json: written last, once the run has trained what was asked
 - summary.json: accuracy before and after
-- checkpoints/, rollouts/, validation/, logs/
+- checkpoints/ (`checkpoints.py`), rollouts/, validation/, logs/
 """
 
 import fcntl
@@ -22,7 +22,10 @@ from omegaconf import DictConfig
 from gmpo_verl.config.plain import plain
 from gmpo_verl.errors import UserError
 from gmpo_verl.files import write_atomically
+from gmpo_verl.trainer import resume_point
+from gmpo_verl.trainer.checkpoints import folder_of, saved_steps, step_of
 from gmpo_verl.trainer.config_differences import GROWING_KEYS, differences
+from gmpo_verl.trainer.resume_point import ResumePoint
 from gmpo_verl.trainer.run_metrics import cut_metrics, metrics_rows
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "inspect_run_dir",
     "metrics_rows",
     "open_run_dir",
+    "start_from",
     "write_summary",
 ]
 
@@ -45,9 +49,14 @@ class RunDir:
     path: Path
     state: Literal["new", "resume", "finished"]
     checkpoints: Path
-    resumed_step: int = 0  # of the newest checkpoint; 0 where training begins at the first step
+    resume_point: ResumePoint = field(default_factory=ResumePoint)  # of its own checkpoints
     message: str = ""  # for the user: what happens, and for a finished run the command that extends it
     _lock: IO[str] | None = field(default=None, repr=False)
+
+    @property
+    def resumed_step(self) -> int:
+        """Of the newest whole checkpoint of its own; 0 where there is none."""
+        return self.resume_point.step
 
     @property
     def config(self) -> Path:
@@ -102,14 +111,21 @@ def inspect_run_dir(config: DictConfig, arguments: Sequence[str] = ()) -> RunDir
     if path.exists() and not path.is_dir():
         raise UserError(f"run_dir={path} is a file: name a folder that does not exist yet.")
     if not _has_files(path):
+        if saved_steps(checkpoints):
+            raise UserError(
+                f"trainer.default_local_dir={checkpoints} holds checkpoints of another run: name another folder."
+            )
         return RunDir(path, "new", checkpoints, message=f"a new run in {path}")
     _refuse_another_run(path, config)
-    run = RunDir(path, "resume", checkpoints, resumed_step=_newest_step(checkpoints))
+    run = RunDir(path, "resume", checkpoints)
+    run.resume_point = resume_point.find(checkpoints, run.metrics)
     if run.finished.is_file() and not _asks_for_more(run, config):
         run.state = "finished"
         run.message = f"{path} is finished. {_how_to_extend(run, config, arguments)}"
-    else:
+    elif run.resumed_step:
         run.message = f"resuming {path} after step {run.resumed_step}"
+    else:
+        run.message = f"{path} has no complete checkpoint and begins anew"
     return run
 
 
@@ -132,11 +148,36 @@ def open_run_dir(config: DictConfig, arguments: Sequence[str] = ()) -> RunDir:
             folder.mkdir(parents=True, exist_ok=True)
         run.finished.unlink(missing_ok=True)
         if run.state == "resume":
+            # Once more: until it let go of the lock another process may have trained here.
+            run.resume_point = resume_point.find(run.checkpoints, run.metrics)
+            resume_point.clear(run.checkpoints, run.metrics, run.resume_point)
             # Without a checkpoint it begins anew, validation at step 0 included.
             cut_metrics(run.metrics, run.resumed_step or -1)
+            for folder in (run.rollouts, run.validation):
+                _cut_dumps(folder, run.resumed_step or -1)
     except OSError as error:
         raise UserError(f"run_dir={run.path} cannot be written ({error.strerror}): name another folder.") from error
     return run
+
+
+def start_from(run: RunDir, config: DictConfig) -> int:
+    """Tell verl where to save and where to begin, whatever its own notes say; the step before the first one.
+
+    It begins from the run's own newest checkpoint; else from that of another run which `trainer.resume_from_path`
+    names; else from nothing.
+    """
+    trainer = config.trainer
+    trainer.default_local_dir = str(run.checkpoints)  # a worker on another node stands in another folder
+    if run.resumed_step:
+        trainer.resume_from_path = str(folder_of(run.checkpoints, run.resumed_step))
+        trainer.val_before_train = False  # that step's validation stands in the metrics already
+    elif trainer.resume_mode == "resume_path":
+        trainer.resume_from_path = str(Path(trainer.resume_from_path).expanduser().absolute())
+    else:
+        trainer.resume_mode = "disable"
+        return 0
+    trainer.resume_mode = "resume_path"
+    return step_of(Path(trainer.resume_from_path)) or 0
 
 
 def write_summary(run: RunDir) -> dict[str, Any]:
@@ -225,10 +266,8 @@ def _how_to_extend(run: RunDir, config: DictConfig, arguments: Sequence[str]) ->
     return f"It trained {step} steps; to train it further: {command}"
 
 
-def _newest_step(checkpoints: Path) -> int:
-    """The step of the newest checkpoint that is there, 0 for none."""
-    try:
-        step = int((checkpoints / "latest_checkpointed_iteration.txt").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return 0
-    return step if (checkpoints / f"global_step_{step}").is_dir() else 0
+def _cut_dumps(folder: Path, last_step: int) -> None:
+    """Remove the answers of later steps, `<step>.jsonl`, which will be given anew."""
+    for file in folder.glob("*.jsonl"):
+        if file.stem.isdecimal() and int(file.stem) > last_step:
+            file.unlink()

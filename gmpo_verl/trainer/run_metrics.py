@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator
+import statistics
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,18 @@ def metrics_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
                 continue
             if isinstance(row, dict) and isinstance(row.get("step"), int) and isinstance(row.get("data"), dict):
                 yield row
+
+
+def validation_accuracy(data: Mapping[str, Any]) -> float | None:
+    """The mean over the benchmarks of what a step's validation measured, None where it was not validated.
+
+    The accuracy, or the reward of a reward function that tells of none.
+    """
+    for measure in ("/acc/mean@", "/reward/mean@"):
+        values = [value for key, value in data.items() if key.startswith("val-core/") and measure in key]
+        if values:
+            return statistics.fmean(values)
+    return None
 
 
 def cut_metrics(path: str | os.PathLike[str], last_step: int) -> int:

@@ -1,5 +1,6 @@
 """However a run ends, it says why, ends soon, and leaves nothing behind. The real stack, about 75 s a case."""
 
+import json
 import os
 import signal
 import subprocess
@@ -51,6 +52,25 @@ def test_kill_9_of_a_part_ends_the_run_with_the_cause(run: RealRun, role: str) -
     assert "failed after step " in cause and f"the {role} (pid {pid})" in cause
     assert "python -m gmpo_verl.main_ppo algorithm=gmpo" in resume and f"run_dir={run.run_dir}" in resume
     assert any((run.run_dir / "logs" / "ray-1").glob("*.log"))
+
+
+def test_a_run_that_may_restart_goes_on_from_its_checkpoint_by_itself(tmp_path: Path, cache: Path) -> None:
+    steps = 8
+    options = (f"trainer.total_training_steps={steps}", "trainer.save_freq=1", "trainer.max_restarts=1")
+    run = RealRun(tmp_path, cache, *options)
+    try:
+        run.wait_for_a_step()
+        os.kill(run.pid_of("FSDP worker"), signal.SIGKILL)
+        run.process.wait(timeout=START_SECONDS)
+        assert run.process.returncode == 0, run.output()[-3000:]
+        rows = [json.loads(line) for line in (run.run_dir / "metrics.jsonl").read_text().splitlines()]
+        assert [row["step"] for row in rows] == list(range(1, steps + 1))
+        (restart,) = [json.loads(line) for line in (run.run_dir / "logs" / "restarts.jsonl").read_text().splitlines()]
+        assert (restart["restart"], restart["of"]) == (1, 1) and "the FSDP worker (pid " in restart["cause"]
+        assert "Restart 1 of 1 in 5 s." in run.output() and (run.run_dir / "logs" / "driver-2.log").is_file()
+        assert run.left_behind() == []
+    finally:
+        run.remove()
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

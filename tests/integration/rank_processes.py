@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,13 @@ TIMEOUT = 600  # seconds, for what takes about 20
 
 def run_on_one_and_two_ranks(program: str, model: Path, folder: Path) -> dict[int, Any]:
     """What `program MODEL_DIR OUT_FILE` saves, by the number of its ranks."""
+    return run_on_ranks((1, 2), program, model, folder)
+
+
+def run_on_ranks(numbers: Sequence[int], program: str, model: Path, folder: Path) -> dict[int, Any]:
+    """The same for other numbers of ranks, all at once."""
     with ThreadPoolExecutor() as pool:
-        runs = {ranks: pool.submit(_run, program, ranks, model, folder / f"{ranks}.pt") for ranks in (1, 2)}
+        runs = {ranks: pool.submit(_run, program, ranks, model, folder / f"{ranks}.pt") for ranks in numbers}
     return {ranks: run.result() for ranks, run in runs.items()}
 
 

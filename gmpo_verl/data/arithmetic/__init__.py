@@ -3,7 +3,7 @@ r"""The embedded task: additions answered as ``\boxed{n}``, with a tokenizer and
 Everything is made on the spot from a seed, so a run needs neither a network nor a GPU.
 """
 
-from gmpo_verl.data.arithmetic.cache import ArithmeticFiles, prepare
+from gmpo_verl.data.arithmetic.cache import EmbeddedFiles, prepare
 from gmpo_verl.data.arithmetic.settings import ArithmeticTask
 
-__all__ = ["ArithmeticFiles", "ArithmeticTask", "prepare"]
+__all__ = ["ArithmeticTask", "EmbeddedFiles", "prepare"]

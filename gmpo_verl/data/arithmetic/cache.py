@@ -1,4 +1,4 @@
-"""Makes the files of the embedded task, or finds them in the cache."""
+"""Makes the files of an embedded task, or finds them in the cache."""
 
 import hashlib
 import json
@@ -6,11 +6,11 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from filelock import FileLock
 
-from gmpo_verl.data.arithmetic.problems import split_problems, write_parquet
-from gmpo_verl.data.arithmetic.settings import ArithmeticTask
+from gmpo_verl.data.embedded_task import EmbeddedTask
 from gmpo_verl.errors import UserError
 
 # Part of every cache key: raise it whenever the same settings would make other files.
@@ -18,7 +18,7 @@ FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
-class ArithmeticFiles:
+class EmbeddedFiles:
     """Where the files of one task stand."""
 
     model: Path  # a folder with the warm-started model and its tokenizer
@@ -26,7 +26,7 @@ class ArithmeticFiles:
     validation: Path  # parquet
 
 
-def prepare(settings: ArithmeticTask, cache_dir: Path | None = None) -> ArithmeticFiles:
+def prepare(settings: EmbeddedTask, cache_dir: Path | None = None) -> EmbeddedFiles:
     """Returns the files for these settings; makes them (data, tokenizer, warm start) where the cache has none.
 
     Args:
@@ -36,7 +36,7 @@ def prepare(settings: ArithmeticTask, cache_dir: Path | None = None) -> Arithmet
     Raises:
         UserError: the cache folder cannot be written.
     """
-    root = (cache_dir or default_cache_dir()) / "arithmetic"
+    root = (cache_dir or default_cache_dir()) / settings.name
     finished = root / cache_key(settings)
     if not finished.is_dir():
         try:
@@ -58,17 +58,17 @@ def default_cache_dir() -> Path:
     return Path(os.environ.get("GMPO_CACHE") or Path.home() / ".cache" / "gmpo_verl")
 
 
-def cache_key(settings: ArithmeticTask) -> str:
+def cache_key(settings: EmbeddedTask) -> str:
     """A name that differs whenever a setting or the format version does."""
-    described = json.dumps({"format": FORMAT_VERSION, **asdict(settings)}, sort_keys=True)
+    described = json.dumps({"format": FORMAT_VERSION, **_fields(settings)}, sort_keys=True)
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 
-def _files_in(folder: Path) -> ArithmeticFiles:
-    return ArithmeticFiles(folder / "model", folder / "train.parquet", folder / "validation.parquet")
+def _files_in(folder: Path) -> EmbeddedFiles:
+    return EmbeddedFiles(folder / "model", folder / "train.parquet", folder / "validation.parquet")
 
 
-def _make(settings: ArithmeticTask, finished: Path) -> None:
+def _make(settings: EmbeddedTask, finished: Path) -> None:
     # Imported here: reading the cache needs no torch.
     from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
     from gmpo_verl.data.arithmetic.warm_start import warm_start
@@ -79,11 +79,21 @@ def _make(settings: ArithmeticTask, finished: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     files = _files_in(partial)
-    train, validation = split_problems(settings)
-    write_parquet(train, "train", files.train)
-    write_parquet(validation, "validation", files.validation)
+    train, validation = settings.split()
+    _write_parquet(settings.rows(train, "train"), files.train)
+    _write_parquet(settings.rows(validation, "validation"), files.validation)
     tokenizer = make_tokenizer()
     tokenizer.save_pretrained(files.model)
     warm_start(settings, train, tokenizer).save_pretrained(files.model)
-    (partial / "settings.json").write_text(json.dumps(asdict(settings), indent=2) + "\n")
+    (partial / "settings.json").write_text(json.dumps(_fields(settings), indent=2) + "\n")
     os.replace(partial, finished)
+
+
+def _fields(settings: EmbeddedTask) -> dict[str, Any]:
+    return asdict(cast(Any, settings))
+
+
+def _write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
+    import pandas as pd
+
+    pd.DataFrame(rows).to_parquet(path, index=False)

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from gmpo_verl.data.arithmetic.settings import BOX_OPEN, ArithmeticTask
@@ -62,6 +61,17 @@ def draw_slip(problem: Problem, slip_range: int, rng: random.Random) -> Slip:
     return Slip(position, offset if offset < 0 else offset + 1)
 
 
+def draw_demonstrations(
+    problems: Sequence[Problem], settings: ArithmeticTask, slip_share: float, rng: random.Random
+) -> list[str]:
+    """One batch of prompts followed by their demonstrations, each with a slip with probability ``slip_share``."""
+    texts = []
+    for problem in rng.choices(problems, k=settings.batch_size):
+        slip = draw_slip(problem, settings.slip_range, rng) if rng.random() < slip_share else None
+        texts.append(prompt(problem) + demonstration(problem, settings.worked_steps, slip))
+    return texts
+
+
 def rows(problems: Sequence[Problem], split: str) -> list[dict[str, Any]]:
     """One row of verl's columns for each problem."""
     return [
@@ -74,13 +84,6 @@ def rows(problems: Sequence[Problem], split: str) -> list[dict[str, Any]]:
         }
         for index, problem in enumerate(problems)
     ]
-
-
-def write_parquet(problems: Sequence[Problem], split: str, path: Path) -> None:
-    """Writes the problems as a parquet file in verl's columns."""
-    import pandas as pd
-
-    pd.DataFrame(rows(problems, split)).to_parquet(path, index=False)
 
 
 def _terms_of(number: int, terms: int, low: int, high: int) -> Problem:

@@ -1,8 +1,15 @@
 """What can be chosen about the embedded task: the configuration node ``arithmetic``."""
 
-from dataclasses import dataclass, fields
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from gmpo_verl.data.embedded_task import check_between, check_types
 from gmpo_verl.errors import UserError
+
+if TYPE_CHECKING:
+    from gmpo_verl.data.arithmetic.problems import Problem
 
 # Problems are drawn from range(number of problems), which Python can sample only below 2**63.
 MAX_PROMPT_DIGITS = 18
@@ -19,6 +26,9 @@ class ArithmeticTask:
         UserError: a value out of range; the message names the option as ``arithmetic.<field>``.
     """
 
+    name: ClassVar[str] = "arithmetic"
+    experts: ClassVar[int] = 1
+
     digits: int = 2  # of every term; the first is never 0
     terms: int = 2
     worked_steps: bool = False  # demonstrations write the partial sums, one a line, before the box
@@ -34,23 +44,23 @@ class ArithmeticTask:
     learning_rate: float = 3e-3
 
     def __post_init__(self) -> None:
-        _check_types(self)
-        _check_between("digits", self.digits, 1, 9)
-        _check_between("terms", self.terms, 2, MAX_TERMS)
+        check_types(self, self.name)
+        check_between(f"{self.name}.digits", self.digits, 1, 9)
+        check_between(f"{self.name}.terms", self.terms, 2, MAX_TERMS)
         if self.digits * self.terms > MAX_PROMPT_DIGITS:
             raise UserError(
                 f"arithmetic.terms={self.terms} of arithmetic.digits={self.digits} digits are "
                 f"{self.digits * self.terms} digits in a problem; choose at most {MAX_PROMPT_DIGITS}."
             )
-        _check_between("seed", self.seed, 0, 2**32 - 1)
-        _check_between("validation_size", self.validation_size, 1, self.problem_count // 4)
-        _check_between("train_size", self.train_size, 1, 1_000_000)
+        check_between(f"{self.name}.seed", self.seed, 0, 2**32 - 1)
+        check_between(f"{self.name}.validation_size", self.validation_size, 1, self.problem_count // 4)
+        check_between(f"{self.name}.train_size", self.train_size, 1, 1_000_000)
         for name in ("clean_steps", "slip_steps"):
-            _check_between(name, getattr(self, name), 0, 100_000)
-        _check_between("slip_share", self.slip_share, 0.0, 1.0)
-        _check_between("slip_range", self.slip_range, 1, 9)
-        _check_between("batch_size", self.batch_size, 1, 65_536)
-        _check_between("learning_rate", self.learning_rate, 1e-6, 0.1)
+            check_between(f"{self.name}.{name}", getattr(self, name), 0, 100_000)
+        check_between(f"{self.name}.slip_share", self.slip_share, 0.0, 1.0)
+        check_between(f"{self.name}.slip_range", self.slip_range, 1, 9)
+        check_between(f"{self.name}.batch_size", self.batch_size, 1, 65_536)
+        check_between(f"{self.name}.learning_rate", self.learning_rate, 1e-6, 0.1)
 
     @property
     def problem_count(self) -> int:
@@ -70,18 +80,24 @@ class ArithmeticTask:
         largest = demonstration((10**self.digits - 1,) * self.terms, self.worked_steps)
         return len(largest) - len(BOX_OPEN) + 2
 
+    @property
+    def warm_start_steps(self) -> int:
+        return self.clean_steps + self.slip_steps
 
-def _check_types(settings: ArithmeticTask) -> None:
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        if field.type is float and type(value) not in (int, float):
-            raise UserError(f"arithmetic.{field.name}={value!r} is not a number.")
-        if field.type is int and type(value) is not int:
-            raise UserError(f"arithmetic.{field.name}={value!r} is not a whole number.")
-        if field.type is bool and type(value) is not bool:
-            raise UserError(f"arithmetic.{field.name}={value!r} is neither true nor false.")
+    def split(self) -> "tuple[list[Problem], list[Problem]]":
+        from gmpo_verl.data.arithmetic.problems import split_problems
 
+        return split_problems(self)
 
-def _check_between(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise UserError(f"arithmetic.{name}={value} is out of range; choose a value from {low} to {high}.")
+    def rows(self, problems: "Sequence[Problem]", split: str) -> list[dict[str, Any]]:
+        from gmpo_verl.data.arithmetic.problems import rows
+
+        return rows(problems, split)
+
+    def demonstrations(self, problems: "Sequence[Problem]", step: int, rng: random.Random) -> list[str]:
+        from gmpo_verl.data.arithmetic.problems import draw_demonstrations
+
+        return draw_demonstrations(problems, self, self.slip_share if step >= self.clean_steps else 0.0, rng)
+
+    def prompt_length(self, text: str) -> int:
+        return self.prompt_tokens

@@ -1,6 +1,14 @@
 """The data sets that can be prepared: the one place that lists them."""
 
-from gmpo_verl.data.sets import arithmetic, deepscaler, evaluation_suite, geometry3k, grade_school, math_lvl3to5
+from gmpo_verl.data.sets import (
+    arithmetic,
+    countdown,
+    deepscaler,
+    evaluation_suite,
+    geometry3k,
+    grade_school,
+    math_lvl3to5,
+)
 from gmpo_verl.data.sets.data_set import DataSet
 
 SETS: dict[str, DataSet] = {
@@ -13,5 +21,6 @@ SETS: dict[str, DataSet] = {
         geometry3k.GEOMETRY3K,
         evaluation_suite.EVALUATION_SUITE,
         arithmetic.ARITHMETIC,
+        countdown.COUNTDOWN,
     )
 }

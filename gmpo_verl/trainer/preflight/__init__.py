@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from gmpo_verl.trainer.preflight import (
     algorithm,
     batches,
+    checkpoints,
     classes,
     context,
     data,
@@ -23,6 +24,7 @@ from gmpo_verl.trainer.preflight import (
     resources,
     sampling,
     schedule,
+    secrets,
     trainer_modes,
     values,
     verl_checks,
@@ -49,6 +51,8 @@ _CHECKS: tuple[Callable[[DictConfig], Iterable[str]], ...] = (
     context.check,
     data.check,
     folders.check,
+    secrets.check,
+    checkpoints.check,
 )
 
 

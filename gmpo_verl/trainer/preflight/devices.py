@@ -15,7 +15,7 @@ _HALF = ("fp16", "float16", "half", "torch.float16")
 _WORKER = "gmpo_verl.worker"
 # verl reserves so many CPUs beside each GPU (max_colocate_count: single_controller/ray/base.py, and
 # workers/rollout/replica.py for rollouts of their own), each storage unit of TransferQueue takes one more.
-_CPUS_PER_WORKER, _CPUS_PER_ROLLOUT = 3, 2
+CPUS_PER_WORKER, CPUS_PER_ROLLOUT = 3, 2
 
 
 def check(config: DictConfig) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _gpu(config: DictConfig) -> Iterator[str]:
 
 def _cluster(config: DictConfig) -> Iterator[str]:
     if config.trainer.nnodes > 1 and not names_a_cluster(config):
-        address = "+ray_kwargs.ray_init.address=HEAD:PORT"
+        address = "ray_kwargs.ray_init.address=HEAD:PORT"
         yield Absent(
             f"trainer.nnodes={config.trainer.nnodes} needs a Ray cluster: write {address}, or trainer.nnodes=1.",
             f"the Ray cluster: {config.trainer.nnodes} nodes are asked for, {address} is not given",
@@ -124,7 +124,7 @@ def _ray(config: DictConfig) -> Iterator[str]:
         )
     cpus = arguments.get("num_cpus") or os.cpu_count() or 1
     storage = OmegaConf.select(config, "transfer_queue.backend.SimpleStorage.num_data_storage_units") or 0
-    needed = _CPUS_PER_WORKER * workers + _CPUS_PER_ROLLOUT * beside + storage
+    needed = CPUS_PER_WORKER * workers + CPUS_PER_ROLLOUT * beside + storage
     if cpus < needed:
         yield (
             f"ray_kwargs.ray_init.num_cpus={cpus} is too few for {workers + beside} workers and Ray would wait "

@@ -87,9 +87,15 @@ def estimate(config: DictConfig, shape: ModelShape, gpu: float = ASSUMED_GPU) ->
         update=update if rollout.free_cache_engine or is_separate(config) else update | {"vLLM": share},
         rollout=asleep | {"vLLM": share},
         host=host_a_rank * config.trainer.n_gpus_per_node,
-        checkpoint=stored * (1 + (_ADAM if adam else 0)),
+        checkpoint=checkpoint_bytes(config, shape),
         cache_tokens=_cache_tokens(config, shape, share),
     )
+
+
+def checkpoint_bytes(config: DictConfig, shape: ModelShape) -> float:
+    """Bytes of one checkpoint, of all ranks together: the weights and, unless they are adapters', Adam's moments."""
+    trains_all = config.actor_rollout_ref.model.lora_rank <= 0
+    return _bytes(config.actor_rollout_ref.actor.fsdp_config.model_dtype) * shape.parameters * (1 + _ADAM * trains_all)
 
 
 def _passing(config: DictConfig, shape: ModelShape) -> dict[str, float]:

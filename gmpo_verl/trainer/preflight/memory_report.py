@@ -66,6 +66,9 @@ def _disk(config: DictConfig, numbers: MemoryEstimate, shape: ModelShape, rounds
     text = f"{numbers.checkpoint / 1e9:.0f} GB a checkpoint"
     frequency = config.trainer.save_freq
     if rounds is not None and frequency > 0:
-        saved = -(-rounds // frequency)
-        text += f", {saved * numbers.checkpoint / 1e9:,.0f} GB for all {saved}"
+        saved, keep = -(-rounds // frequency), config.trainer.keep_checkpoints
+        # The best one besides, and the newest, which is complete before another goes.
+        most = saved if keep is None else min(saved, keep + 2)
+        which = f"all {saved}" if most == saved else f"{most} of {saved} at a time"
+        text += f", {most * numbers.checkpoint / 1e9:,.0f} GB for {which}"
     return text + f"; {2 * shape.parameters / 1e9:.0f} GB the model in bf16"

@@ -1,7 +1,8 @@
-"""Our own options: those at the top, the family's, and the embedded task's."""
+"""Our own options: those at the top, the family's, and the embedded tasks'."""
 
 import os
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -9,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from gmpo_verl.config.nearest import suggestion
 from gmpo_verl.config.plain import plain
 from gmpo_verl.config.schema import RunOptions, check_family_options
-from gmpo_verl.data.arithmetic.settings import ArithmeticTask
-from gmpo_verl.data.embedded import NAMES, OPTIONS, SCHEME, is_embedded
+from gmpo_verl.data.embedded import NAMES, OPTIONS, SCHEME, TASKS, is_embedded, task_name
+from gmpo_verl.data.embedded_task import EmbeddedTask
 from gmpo_verl.errors import UserError
 from gmpo_verl.trainer.forked_workers import why_not
 
@@ -57,12 +58,14 @@ def _trainer(trainer: DictConfig) -> Iterator[str]:
             yield f"trainer.{name}={value} is not possible: write {', '.join(map(str, values)).lower()}."
 
 
-def embedded_task(config: DictConfig) -> ArithmeticTask | None:
-    """The embedded task where the configuration uses a valid one, else None."""
-    if not any(is_embedded(OmegaConf.select(config, option)) for option in OPTIONS):
+def embedded_task(config: DictConfig) -> EmbeddedTask | None:
+    """The embedded task of the training data, else of the model or the validation data; None without a valid one."""
+    values = (OmegaConf.select(config, option) for option in ("data.train_files", *OPTIONS))
+    name = next((task_name(value) for value in values if is_embedded(value)), None)
+    if name not in TASKS:
         return None
     try:
-        return ArithmeticTask(**_given(config))
+        return TASKS[name](**_given(config, name))
     except (UserError, TypeError):
         return None
 
@@ -77,23 +80,28 @@ def _embedded(config: DictConfig) -> Iterator[str]:
         }
         fitting = [name for name, part in NAMES.items() if part == expected[option]]
         if value.removeprefix(SCHEME) not in fitting:
-            yield f"{option}={value} does not exist: write {option}={SCHEME}{fitting[0]}."
-    if not used:
-        return
-    given = _given(config)
-    known = set(ArithmeticTask.__dataclass_fields__)
-    for name in sorted(set(given) - known):
-        yield f"arithmetic.{name} is not an option: {suggestion(name, known)}"
+            close = next((name for name in fitting if task_name(SCHEME + name) == task_name(value)), fitting[0])
+            yield f"{option}={value} does not exist: write {option}={SCHEME}{close}."
+    for name in sorted({task_name(value) for value in used.values()} & set(TASKS)):
+        yield from _settings(config, name)
+
+
+def _settings(config: DictConfig, name: str) -> Iterator[str]:
+    """What is wrong with the options of one embedded task."""
+    task, given = TASKS[name], _given(config, name)
+    known = {field.name for field in fields(task)}
+    for option in sorted(set(given) - known):
+        yield f"{name}.{option} is not an option: {suggestion(option, known)}"
     try:
-        ArithmeticTask(**{name: value for name, value in given.items() if name in known})
+        task(**{option: value for option, value in given.items() if option in known})
     except UserError as error:
         # Its seed is the run's unless it is set by itself, and the run's is checked above.
-        if not (str(error).startswith("arithmetic.seed=") and given.get("seed") == config.seed):
+        if not (str(error).startswith(f"{name}.seed=") and given.get("seed") == config.seed):
             yield str(error)
     except TypeError:
-        yield "arithmetic has a value of the wrong type: write numbers, and true or false for arithmetic.worked_steps."
+        yield f"{name} has a value of the wrong type: write numbers, and true or false for {name}.worked_steps."
 
 
-def _given(config: DictConfig) -> dict[str, Any]:
-    node = config.get("arithmetic")
+def _given(config: DictConfig, name: str) -> dict[str, Any]:
+    node = config.get(name)
     return plain(node) if isinstance(node, DictConfig) else {}

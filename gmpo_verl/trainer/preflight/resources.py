@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from gmpo_verl.trainer.forked_workers import are_forked
 from gmpo_verl.trainer.preflight.batches import rollout_gpus, world_size
+from gmpo_verl.trainer.ray_cluster import names_a_cluster
 
 # Bytes for the first worker and each one more. The embedded job was measured to take 7 and 2.6 GB, and 3.6 and 1.4 GB
 # with forks, which share what they have imported. What is free now is held against less than that, for some of it is
@@ -22,7 +23,8 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 def check(config: DictConfig) -> Iterator[str]:
     if config.trainer.device != "cpu":
         return
-    workers = world_size(config) + rollout_gpus(config)
+    # Of a cluster's nodes this one alone can be looked at.
+    workers = config.trainer.n_gpus_per_node if names_a_cluster(config) else world_size(config) + rollout_gpus(config)
     first, each_more = _FORKED_WORKERS if are_forked(config) else _WORKERS
     needed, free = first + (workers - 1) * each_more, free_memory()
     if free < needed:

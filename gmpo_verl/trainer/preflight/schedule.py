@@ -5,6 +5,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from gmpo_verl.trainer.checkpoints import MARKER, flaw
+
 _ACTOR = "actor_rollout_ref.actor"
 
 
@@ -37,14 +39,17 @@ def check(config: DictConfig) -> Iterator[str]:
 def _resume(config: DictConfig) -> Iterator[str]:
     trainer = config.trainer
     path = trainer.resume_from_path
+    folder = Path(str(path)).expanduser()
     if trainer.resume_mode == "resume_path":
         if not path:
             yield (
                 "trainer.resume_from_path is not set: "
                 "write the folder global_step_N to resume from, or trainer.resume_mode=auto."
             )
-        elif "global_step_" not in str(path) or not Path(path).expanduser().is_dir():
+        elif "global_step_" not in str(path) or not folder.is_dir():
             yield f"trainer.resume_from_path={path} is not a folder global_step_N of a run: write one that exists."
+        elif (folder / MARKER).exists() and (why := flaw(folder)):  # verl itself marks none
+            yield f"trainer.resume_from_path={path} is not whole, it {why}: write another."
     elif path:
         yield (
             f"trainer.resume_from_path={path} has no effect with trainer.resume_mode={trainer.resume_mode}: "

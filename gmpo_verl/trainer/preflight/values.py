@@ -41,6 +41,7 @@ OPTIONAL_COUNTS = (
     f"{_REF}.log_prob_micro_batch_size_per_gpu",
     f"{_ROLLOUT}.max_model_len",
     "trainer.total_training_steps",
+    "trainer.keep_checkpoints",
     "trainer.v1.sampler.max_off_policy_threshold",
 )
 # Names of files, folders and modules: one, or none.
@@ -69,6 +70,7 @@ _OURS: dict[str, Any] = {
     "run_dir": "",
     "dry_run": False,
     "trainer.max_restarts": 0,
+    "trainer.keep_checkpoints": 3,
     "trainer.kl_to_ref": False,
     "trainer.prune_zero_advantage": "auto",
     "reward.reward_kwargs.truncated_score": 0.0,
@@ -92,6 +94,7 @@ _GROUPS = (
     f"{_ROLLOUT}.val_kwargs",
     "algorithm",
     "arithmetic",
+    "countdown",
     "data",
     "ray_kwargs",
     "ray_kwargs.ray_init",

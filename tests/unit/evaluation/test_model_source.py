@@ -73,7 +73,7 @@ def test_a_hub_name_that_cannot_be_had_says_why(monkeypatch):
 
 
 def test_a_run_stands_for_its_newest_complete_checkpoint(tmp_path):
-    run = run_folder(tmp_path / "gmpo-seed0", steps=(9, 10, 20), tracked=10)  # 20 is still being written
+    run = run_folder(tmp_path / "gmpo-seed0", steps=(9, 10, 20), complete=10)  # 20 is still being written
     checkpoint = checkpoint_of(run)
     assert (checkpoint.step, checkpoint.name, checkpoint.dtype) == (10, "Qwen2.5-Math-7B gmpo-seed0 step 10", "float32")
     (checkpoint.folder / "actor" / "model_world_size_1_rank_0.pt").unlink()
@@ -110,7 +110,7 @@ def test_a_bfloat16_run_is_exported_in_bfloat16(tmp_path):
 
 def test_adapters_are_refused(tmp_path):
     run = run_folder(tmp_path / "run")
-    (run / "checkpoints" / "global_step_2" / "actor" / "lora_train_meta.json").write_text("{}")
+    (run / "checkpoints" / "global_step_2" / "actor" / "lora_train_meta.json").write_text("{}")  # in no marker
     with pytest.raises(UserError, match="LoRA"):
         find(run)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
+from gmpo_verl.trainer.checkpoints import mark_complete
 
 
 def model_folder(folder: Path, context: int = 64, weights: bytes = b"weights", **config) -> Path:
@@ -19,9 +20,9 @@ def model_folder(folder: Path, context: int = 64, weights: bytes = b"weights", *
 
 
 def run_folder(
-    folder: Path, steps=(1, 2), tracked: int | None = None, rollout_dtype: str = "float32", ranks: int = 1
+    folder: Path, steps=(1, 2), complete: int | None = None, rollout_dtype: str = "float32", ranks: int = 1
 ) -> Path:
-    """A run directory whose checkpoints have the names of verl's files."""
+    """A run directory whose checkpoints have the names of verl's files; those after `complete` have no marker."""
     config = {
         "run_dir": str(folder),
         "trainer": {"default_local_dir": str(folder / "checkpoints")},
@@ -40,7 +41,6 @@ def run_folder(
         (actor / "fsdp_config.json").write_text(json.dumps({"world_size": ranks}))
         for rank in range(ranks):
             (actor / f"model_world_size_{ranks}_rank_{rank}.pt").write_bytes(b"shard")
-    if steps:
-        tracker = folder / "checkpoints" / "latest_checkpointed_iteration.txt"
-        tracker.write_text(str(max(steps) if tracked is None else tracked))
+        if complete is None or step <= complete:
+            mark_complete(actor.parent)
     return folder

@@ -18,9 +18,9 @@ def tell(event: str, **fields: object) -> None:
     os.write(int(os.environ["GMPO_STATUS_FD"]), (json.dumps({"event": event, **fields}) + "\n").encode())
 
 
-def begin(total_steps: int = 3) -> None:
+def begin(total_steps: int = 3, **fields: object) -> None:
     (run_dir / "logs").mkdir(parents=True, exist_ok=True)
-    tell("run", run_dir=str(run_dir), temp_dir=os.environ["GMPO_TEMP_DIR"], total_steps=total_steps, first_step=1)
+    tell("run", run_dir=str(run_dir), total_steps=total_steps, first_step=1, **fields)
 
 
 def row(step: int, **data: float) -> None:
@@ -133,3 +133,29 @@ match scenario:
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(134))
         (run_dir / "ready").write_text(" ".join([os.environ["GMPO_TEMP_DIR"], *(part.name for part in memory)]))
         time.sleep(600)
+    case "train until asked to save":
+        begin(total_steps=1000)
+        if "starting" not in sys.argv:
+            tell("training")
+        (run_dir / "ready").write_text("yes")
+        while not (run_dir / ".save_and_stop").exists():
+            time.sleep(0.05)
+        row(8)
+        tell("saved", step=8)
+        sys.exit(75)
+    case "fail":
+        # `fail STEP CAUSE, STEP CAUSE, ...`, an attempt each, and finish when all are used up.
+        failures, restart = sys.argv[2].split(", "), int(os.environ["GMPO_RESTART"])
+        begin(max_restarts=int(sys.argv[3]), log_name=f"driver-{restart + 1}.log")
+        if restart == len(failures):
+            tell("finished")
+            sys.exit(0)
+        step, _, cause = failures[restart].partition(" ")
+        row(int(step))
+        time.sleep(0.7)
+        if cause == "mistake":
+            sys.exit(2)
+        if cause == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        tell("error", message=f"{cause} in process {os.getpid()}", stopped_itself=cause == "guard")
+        sys.exit(1)

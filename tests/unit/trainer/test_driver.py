@@ -6,6 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from gmpo_verl.config.compose import compose
+from gmpo_verl.errors import named_reason
 from gmpo_verl.trainer import driver, status
 from gmpo_verl.trainer.planned_rounds import note_planned_rounds, planned_rounds
 
@@ -18,8 +19,8 @@ class Wrapped(Exception):
 
 def test_the_cause_is_the_innermost_error_in_one_line():
     error = Wrapped(Wrapped(ValueError("\n  the first line\n  the second")))
-    assert driver._cause(error) == "ValueError: the first line"
-    assert driver._cause(KeyboardInterrupt()) == "KeyboardInterrupt"
+    assert named_reason(driver.innermost(error)) == "ValueError: the first line"
+    assert named_reason(driver.innermost(KeyboardInterrupt())) == "KeyboardInterrupt"
 
 
 def test_steps_are_those_asked_for_or_whole_epochs():

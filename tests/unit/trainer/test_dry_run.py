@@ -65,7 +65,7 @@ def test_the_plan_is_made_without_model_data_and_gpus(bare):
     assert report["length"] == "1380 rounds, 11,040 optimizer steps, 1,413,120 responses"
     assert report["parameters"] == "7.62 billion"
     assert report["memory a GPU"] == "59 GB of 80 GB assumed, estimated"
-    assert report["disk"].startswith("91 GB a checkpoint, 1,279 GB for all 14")
+    assert report["disk"].startswith("91 GB a checkpoint, 457 GB for 5 of 14 at a time")
 
 
 def test_a_dry_run_says_what_was_not_checked(bare):

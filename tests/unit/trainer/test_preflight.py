@@ -5,7 +5,9 @@ from omegaconf import OmegaConf, open_dict
 from wrong_values import ACTOR, MODEL, REF, ROLLOUT, SEPARATE, WRONG
 
 from gmpo_verl.config.compose import compose, group_options
-from gmpo_verl.trainer.preflight import check, describe, devices, resources
+from gmpo_verl.trainer.checkpoints import mark_complete
+from gmpo_verl.trainer.preflight import check, checkpoints, describe, devices, resources
+from gmpo_verl.trainer.run_dir import open_run_dir
 
 pytestmark = pytest.mark.usefixtures("roomy")
 
@@ -189,3 +191,38 @@ def test_what_goes_on_meanwhile_starts_with_possible_values_alone(changed):
     assert check(changed(), when_plausible=started.append) == [] and len(started) == 1
     for impossible in ({"run_dir": 5}, {"seed": -1}, {f"{ACTOR}.optim.lr": "small"}):
         assert check(changed(**impossible), when_plausible=started.append) and len(started) == 1
+
+
+def test_a_disk_without_room_for_a_checkpoint_is_named_before_the_run(changed, monkeypatch):
+    monkeypatch.setattr(checkpoints, "expected_bytes", lambda config: 1e18)
+    (finding,) = check(changed())
+    assert "a checkpoint takes 1050000000.0 GB and" in finding and "trainer.default_local_dir=DIR" in finding
+    assert check(changed(**{"trainer.save_freq": -1})) == []
+    assert check(changed(dry_run=True)) == []  # which plans for another machine
+
+
+def test_fsdp_1_cannot_cut_its_shards_anew(changed, tmp_path):
+    config = changed(**{f"{ACTOR}.strategy": "fsdp"})
+    run = open_run_dir(config)
+    actor = run.checkpoints / "global_step_3" / "actor"
+    actor.mkdir(parents=True)
+    (actor / "fsdp_config.json").write_text('{"world_size": 4}')
+    mark_complete(actor.parent)
+    findings = list(checkpoints.check(config))
+    assert len(findings) == 1
+    assert "was saved by 4 ranks" in findings[0] and "for 4 GPUs" in findings[0]
+    config.actor_rollout_ref.actor.strategy = "fsdp2"
+    assert list(checkpoints.check(config)) == []
+
+
+def test_a_damaged_checkpoint_of_another_run_is_refused(changed, tmp_path):
+    folder = tmp_path / "other" / "global_step_3"
+    folder.mkdir(parents=True)
+    (folder / "data.pt").write_text("x")
+    config = changed(**{"trainer.resume_mode": "resume_path", "trainer.resume_from_path": str(folder)})
+    assert check(config) == []  # of stock verl, which marks none
+    mark_complete(folder)
+    assert check(config) == []
+    (folder / "data.pt").write_text("")
+    (finding,) = check(config)
+    assert "is not whole, it has 0 bytes of data.pt, where 1 were saved" in finding

@@ -7,7 +7,8 @@ import yaml
 from omegaconf import OmegaConf
 
 from gmpo_verl.errors import UserError
-from gmpo_verl.trainer.run_dir import inspect_run_dir, metrics_rows, open_run_dir, write_summary
+from gmpo_verl.trainer.checkpoints import mark_complete
+from gmpo_verl.trainer.run_dir import inspect_run_dir, metrics_rows, open_run_dir, start_from, write_summary
 from gmpo_verl.trainer.run_metrics import cut_metrics
 
 
@@ -41,8 +42,10 @@ def changed(config, key, value):
 
 
 def write_checkpoint(run, step):
-    (run.checkpoints / f"global_step_{step}").mkdir()
-    (run.checkpoints / "latest_checkpointed_iteration.txt").write_text(str(step))
+    folder = run.checkpoints / f"global_step_{step}"
+    folder.mkdir()
+    (folder / "data.pt").write_text("x")
+    mark_complete(folder)
 
 
 def test_a_new_run_gets_its_folders_and_its_resolved_configuration(config):
@@ -74,10 +77,102 @@ def test_the_same_configuration_resumes_after_the_newest_checkpoint(config):
     assert (run.state, run.resumed_step) == ("resume", 6)
 
 
-def test_a_checkpoint_whose_folder_is_gone_does_not_count(config):
+def test_a_checkpoint_that_is_only_named_does_not_count(config):
     run = released(open_run_dir(config))
     (run.checkpoints / "latest_checkpointed_iteration.txt").write_text("6")
-    assert open_run_dir(config).resumed_step == 0
+    again = open_run_dir(config)
+    assert again.resumed_step == 0
+    assert again.message.endswith("has no complete checkpoint and begins anew")
+
+
+def test_what_is_newer_than_the_newest_whole_checkpoint_is_named_and_cleared_away(config):
+    run = released(open_run_dir(config))
+    for step in (2, 4, 6):
+        write_checkpoint(run, step)
+    (run.checkpoints / "global_step_4" / "COMPLETE").unlink()
+    (run.checkpoints / "global_step_6" / "data.pt").write_text("longer")
+    assert inspect_run_dir(config).resumed_step == 2
+    assert len(list(run.checkpoints.iterdir())) == 3  # only looked at
+    again = open_run_dir(config)
+    assert again.resume_point.skipped == [
+        "global_step_6 is not resumed from: it has 6 bytes of data.pt, where 1 were saved",
+        "global_step_4 is not resumed from: it has no COMPLETE marker",
+    ]
+    assert sorted(path.name for path in run.checkpoints.iterdir()) == [
+        "damaged_global_step_6",
+        "global_step_2",
+        "latest_checkpointed_iteration.txt",
+    ]
+
+
+def test_resuming_removes_the_answers_of_later_steps(config):
+    run = released(open_run_dir(config))
+    write_checkpoint(run, 2)
+    for step in (0, 2, 3):
+        (run.validation / f"{step}.jsonl").write_text("{}")
+        (run.rollouts / f"{step}.jsonl").write_text("{}")
+    open_run_dir(config)
+    for folder in (run.rollouts, run.validation):
+        assert sorted(path.name for path in folder.iterdir()) == ["0.jsonl", "2.jsonl"]
+
+
+def test_a_new_run_does_not_take_the_checkpoints_of_another(config, tmp_path):
+    write_checkpoint(released(open_run_dir(config)), 6)
+    other = changed(config, "trainer.default_local_dir", str(tmp_path / "run" / "checkpoints"))
+    other.run_dir = str(tmp_path / "other")
+    with pytest.raises(UserError, match="holds checkpoints of another run"):
+        open_run_dir(other)
+
+
+def resume_options(mode="auto", path=None):
+    return {"resume_mode": mode, "resume_from_path": path, "val_before_train": True}
+
+
+def test_verl_is_sent_to_the_newest_whole_checkpoint_and_validates_it_no_second_time(config):
+    config.trainer.update(resume_options())
+    run = released(open_run_dir(config))
+    write_checkpoint(run, 6)
+    assert start_from(open_run_dir(config), config) == 6
+    assert config.trainer.resume_mode == "resume_path"
+    assert config.trainer.resume_from_path == str(run.checkpoints / "global_step_6")
+    assert config.trainer.val_before_train is False
+
+
+def test_without_a_checkpoint_verl_looks_for_none(config):
+    config.trainer.update(resume_options())
+    assert start_from(open_run_dir(config), config) == 0
+    assert (config.trainer.resume_mode, config.trainer.val_before_train) == ("disable", True)
+
+
+def test_a_run_that_begins_from_another_goes_on_from_its_own(config, tmp_path):
+    config.trainer.update(resume_options("resume_path", str(tmp_path / "elsewhere" / "global_step_30")))
+    first = config.copy()
+    run = released(open_run_dir(first))
+    assert start_from(run, first) == 30
+    assert first.trainer.resume_from_path.endswith("elsewhere/global_step_30") and first.trainer.val_before_train
+    write_checkpoint(run, 32)
+    assert start_from(open_run_dir(config), config) == 32
+    assert config.trainer.resume_from_path == str(run.checkpoints / "global_step_32")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("trainer.nnodes", 2), ("ray_kwargs", {"ray_init": {"address": "h:1"}}), ("trainer.save_freq", 5)],
+)
+def test_where_a_run_goes_on_and_how_it_is_watched_is_free(config, key, value):
+    released(open_run_dir(config))
+    assert open_run_dir(changed(config, key, value)).state == "resume"
+
+
+def test_an_option_that_an_older_configuration_lacks_has_its_default_there(config):
+    released(open_run_dir(config))
+    newer = changed(changed(config, "trainer.critic_warmup", 0), "data.brand_new", None)
+    released(open_run_dir(changed(newer, "arithmetic.worked_steps", False)))
+    with pytest.raises(UserError, match=r"critic_warmup: \(absent\) -> 3"):
+        stored = yaml.safe_load((inspect_run_dir(config).path / "config.yaml").read_text())
+        del stored["trainer"]["critic_warmup"]
+        (inspect_run_dir(config).path / "config.yaml").write_text(yaml.safe_dump(stored))
+        open_run_dir(changed(newer, "trainer.critic_warmup", 3))
 
 
 def test_resuming_cuts_off_the_rows_after_the_checkpoint(config):
@@ -121,7 +216,7 @@ def test_at_most_five_differences_are_listed(config):
     released(open_run_dir(config))
     other = config.copy()
     other.actor_rollout_ref.actor.extra = {f"k{n}": n for n in range(9)}
-    with pytest.raises(UserError, match="and 5 more"):
+    with pytest.raises(UserError, match="and 4 more"):
         open_run_dir(other)
 
 
