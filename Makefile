@@ -32,7 +32,7 @@ bench: setup
 	$(PYTHON) scripts/benchmarks/round_model.py
 
 lint: setup
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/shellcheck scripts/*.sh .ci/run
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/shellcheck --external-sources scripts/*.sh scripts/ray/*sh scripts/slurm/*.sh scripts/slurm/*.sbatch .ci/run
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
