@@ -64,7 +64,7 @@ def test_the_gpu_hardware_changes_the_device():
     ("argument", "expected"),
     [
         ("algorithm=gmop", "did you mean gmpo?"),
-        ("recipe=aritmetic", "did you mean arithmetic?"),
+        ("recipe=aritmetic", "did you mean arithmetic or arithmetic_steps?"),
         ("hardware=cppu", "cpu"),
         ("actor_rollout_ref.actor.optim.lrr=1", "did you mean actor_rollout_ref.actor.optim.lr?"),
         ("optim.lr=1", "actor_rollout_ref.actor.optim.lr"),
@@ -115,7 +115,7 @@ def test_a_folder_of_the_user_adds_a_recipe(tmp_path):
     config = compose([f"--config-dir={tmp_path}", "recipe=mine"])
     assert config.trainer.total_training_steps == 7
     assert config.run_dir.endswith("outputs/mine/gmpo-seed0")
-    assert "arithmetic, mine" in refusal("--config-dir", str(tmp_path), "recipe=zzz")
+    assert "countdown, mine" in refusal("--config-dir", str(tmp_path), "recipe=zzz")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_recipe_of_a_real_model_shows_its_dry_run():
-    assert sorted(["arithmetic", *SHOWN]) == group_options("recipe")
+    assert sorted(["arithmetic", "arithmetic_steps", "countdown", *SHOWN]) == group_options("recipe")
 
 
 @pytest.mark.parametrize("name", SHOWN)

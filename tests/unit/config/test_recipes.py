@@ -11,6 +11,9 @@ from gmpo_verl.algorithms.policy_loss import objective_of
 from gmpo_verl.algorithms.power_mean import Objective
 from gmpo_verl.config.compose import compose, group_options
 from gmpo_verl.data.arithmetic import ArithmeticTask
+from gmpo_verl.data.arithmetic.problems import demonstration
+from gmpo_verl.data.arithmetic.settings import BOX_OPEN
+from gmpo_verl.data.countdown import CountdownTask
 from gmpo_verl.data.sets import SETS
 from gmpo_verl.trainer.preflight import check, devices, resources
 
@@ -27,6 +30,8 @@ FAMILY = {
     "gmpo_no_clip": ((1 / E04, E04), {"clip_level": "none"}),
     "gmpo_no_length_norm": ((1 / E04, E04), {"length_norm": False}),
 }
+# recipes of embedded tasks
+EMBEDDED = ("arithmetic", "arithmetic_steps", "countdown")
 # recipe: its model
 REAL_MODELS = {
     "qwen2_5_math_1_5b": "Qwen/Qwen2.5-Math-1.5B",
@@ -70,9 +75,21 @@ def test_the_arithmetic_recipe_shows_every_option_of_the_task_at_its_default():
     assert asdict(ArithmeticTask()) == dict(compose([]).arithmetic)
 
 
+def test_the_countdown_recipe_shows_every_option_of_the_task_at_its_default():
+    assert asdict(CountdownTask()) == dict(compose(["recipe=countdown"]).countdown)
+
+
+def test_the_longer_form_of_the_embedded_job_has_responses_of_30_to_80_tokens():
+    config = compose(["recipe=arithmetic_steps"])
+    task = ArithmeticTask(**config.arithmetic)
+    train, _ = task.split()
+    shortest = min(len(demonstration(problem, task.worked_steps)) for problem in train) - len(BOX_OPEN) + 2
+    assert 30 <= shortest <= task.response_tokens <= config.data.max_response_length <= 80
+
+
 def test_the_groups_list_what_is_shipped_and_nothing_of_verls():
     assert group_options("algorithm") == sorted([*FAMILY, "gspo"])
-    assert group_options("recipe") == sorted(["arithmetic", *REAL_MODELS])
+    assert group_options("recipe") == sorted([*EMBEDDED, *REAL_MODELS])
     assert group_options("hardware") == ["cpu", "gpu"]
 
 
@@ -86,7 +103,7 @@ def test_a_recipe_of_a_real_model_runs_gmpo_on_eight_gpus(name):
     assert "arithmetic" not in config
 
 
-@pytest.mark.parametrize("name", ["arithmetic", *REAL_MODELS])
+@pytest.mark.parametrize("name", [*EMBEDDED, *REAL_MODELS])
 def test_a_recipe_passes_everything_that_needs_no_model_no_data_and_no_gpu(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(resources, "free_memory", lambda: 64e9)

@@ -20,7 +20,7 @@ def test_an_impossible_seed_is_refused(seed):
     [
         ({"run_dir": ""}, "run_dir=outputs/NAME"),
         ({"run_dir": "x", "dry_run": "yes"}, "dry_run=true"),
-        ({"run_dir": "x", "max_restarts": 2}, "trainer.max_restarts=0"),
+        ({"run_dir": "x", "max_restarts": -1}, "trainer.max_restarts=-1"),
     ],
 )
 def test_an_impossible_option_says_what_to_write(options, names):

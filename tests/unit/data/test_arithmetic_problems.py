@@ -4,7 +4,6 @@ import random
 import re
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +13,8 @@ from gmpo_verl.data.arithmetic.problems import (
     demonstration,
     draw_slip,
     prompt,
+    rows,
     split_problems,
-    write_parquet,
 )
 from gmpo_verl.data.arithmetic.settings import ArithmeticTask
 from gmpo_verl.errors import UserError
@@ -99,9 +98,8 @@ def test_no_demonstration_is_longer_than_the_task_says(digits: int, terms: int, 
     assert lengths[0] == task.response_tokens >= max(lengths)
 
 
-def test_rows_carry_what_verl_reads(tmp_path) -> None:
-    write_parquet([(37, 58)], "validation", tmp_path / "rows.parquet")
-    (row,) = pd.read_parquet(tmp_path / "rows.parquet").to_dict("records")
+def test_rows_carry_what_verl_reads() -> None:
+    (row,) = rows([(37, 58)], "validation")
     assert row["data_source"] == "arithmetic"
     assert list(row["prompt"]) == [{"role": "user", "content": "37+58="}]
     assert row["ability"] == "math"

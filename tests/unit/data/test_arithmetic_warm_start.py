@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from gmpo_verl.data.arithmetic.problems import demonstration, prompt, split_problems
+from gmpo_verl.data.arithmetic.problems import demonstration, draw_demonstrations, prompt, split_problems
 from gmpo_verl.data.arithmetic.settings import ArithmeticTask
 from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
-from gmpo_verl.data.arithmetic.warm_start import IGNORED_LABEL, draw_demonstrations, encode, make_model, warm_start
+from gmpo_verl.data.arithmetic.warm_start import IGNORED_LABEL, encode, make_model, warm_start
 
 SHORT = ArithmeticTask(clean_steps=2, slip_steps=1, batch_size=8)
 

@@ -1,0 +1,128 @@
+"""The tables of the studies that have runs: `table.py [--results DIR]` writes tables.md there and prints it."""
+
+import argparse
+import json
+import math
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from design import RESULTS, Study, read_design
+from measures import Result, read_result
+
+from gmpo_verl.evaluation.bootstrap import Estimate, estimate
+from gmpo_verl.files import write_atomically
+
+Figure = Callable[[Result], float | None]
+COLUMNS: tuple[tuple[str, Figure, str], ...] = (
+    ("accuracy, first", lambda result: result.start, ".3f"),
+    ("accuracy, last", lambda result: result.accuracy, ".3f"),
+    ("log ratio, high", lambda result: result.log_ratio_high, ".2f"),
+    ("log ratio, low", lambda result: result.log_ratio_low, ".2f"),
+    ("entropy, mid", lambda result: result.entropy, ".3f"),
+    ("gradient spread", lambda result: result.gradient_spread, ".2f"),
+)
+DIFFERENCES: tuple[tuple[str, Figure, str], ...] = (
+    ("accuracy, last", lambda result: result.accuracy, "+.3f"),
+    ("log-ratio range", lambda result: _range(result), "+.2f"),
+    ("entropy, mid", lambda result: result.entropy, "+.3f"),
+    ("gradient spread", lambda result: result.gradient_spread, "+.2f"),
+)
+LEGEND = (
+    "Means over seeds, with the standard error. Log ratio: the largest and the smallest of a round's tokens, averaged "
+    "over rounds. Entropy: nats a token, in the middle fifth of the rounds. Gradient spread: standard deviation of the "
+    "gradient norm over rounds, divided by its mean. Collapsed: stopped by a guard, or the reward fell below half of "
+    "its best. Differences: the arm minus the first, by seeds, with the 95 % interval of a bootstrap over seeds; with "
+    "five or fewer seeds such intervals are too narrow."
+)
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
+    """The mean, and its standard error where there are two values or more."""
+    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+    return statistics.fmean(values), error
+
+
+def paired_difference(arm: dict[int, Result], first: dict[int, Result], figure: Figure) -> Estimate | None:
+    """The mean of arm minus first over the seeds that both have, with its interval; None without such a seed."""
+    pairs = [(figure(arm[seed]), figure(first[seed])) for seed in sorted(set(arm) & set(first))]
+    differences = [a - b for a, b in pairs if a is not None and b is not None]
+    return estimate(differences) if differences else None
+
+
+def table(study: Study, results: dict[str, dict[int, Result]]) -> str:
+    """The tables of one study in markdown; `results` by arm and seed."""
+    done = [arm for arm in study.arms if results.get(arm)]
+    count = sum(len([seed for seed in results[arm] if seed < study.seeds]) for arm in done)
+    lines = [f"## {study.name}: {count} of {study.seeds * len(study.arms)} runs", ""]
+    lines += _header("arm", "seeds", *(name for name, _, _ in COLUMNS), "collapsed", "minutes a run")
+    for arm in done:
+        runs = [result for seed, result in sorted(results[arm].items()) if seed < study.seeds]
+        cells = [_cell([figure(run) for run in runs], text) for _, figure, text in COLUMNS]
+        minutes = statistics.fmean(run.seconds for run in runs) / 60
+        lines.append(_row(arm, len(runs), *cells, sum(run.collapsed for run in runs), f"{minutes:.1f}"))
+    first, others = study.arms[0], [arm for arm in done if arm != study.arms[0]]
+    if first in done and others:
+        lines += ["", *_header(f"minus {first}", *(name for name, _, _ in DIFFERENCES))]
+        for arm in others:
+            found = [paired_difference(results[arm], results[first], figure) for _, figure, _ in DIFFERENCES]
+            texts = [_interval(each, text) for each, (_, _, text) in zip(found, DIFFERENCES, strict=True)]
+            lines.append(_row(arm, *texts))
+    return "\n".join([*lines, ""])
+
+
+def read_results(results: Path) -> dict[str, dict[int, Result]]:
+    """The results of all kept runs by arm and seed."""
+    found: dict[str, dict[int, Result]] = {}
+    for made in sorted((results / "runs").glob("*/run.json")):
+        arm = json.loads(made.read_text())["arm"]
+        result = read_result(made.parent)
+        found.setdefault(arm, {})[result.seed] = result
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Writes the tables of every study that has a run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args(arguments)
+    results = read_results(options.results)
+    studies = [study for study in read_design().studies.values() if any(results.get(arm) for arm in study.arms)]
+    if not studies:
+        print(f"table: {options.results} has no finished run: train some with run.py.", file=sys.stderr)
+        return 2
+    text = "\n".join(["# Tables", "", LEGEND, "", *(table(study, results) for study in studies)])
+    write_atomically(options.results / "tables.md", text)
+    print(text)
+    return 0
+
+
+def _range(result: Result) -> float | None:
+    if result.log_ratio_high is None or result.log_ratio_low is None:
+        return None
+    return result.log_ratio_high - result.log_ratio_low
+
+
+def _cell(values: Sequence[float | None], text: str) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    mean, error = mean_and_error(known)
+    return f"{mean:{text}}" + (f" ± {error:{text}}" if error is not None else "")
+
+
+def _interval(found: Estimate | None, text: str) -> str:
+    return "" if found is None else f"{found.value:{text}} ({found.low:{text}} to {found.high:{text}})"
+
+
+def _header(*names: str) -> list[str]:
+    return [_row(*names), _row(*("---" for _ in names))]
+
+
+def _row(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
