@@ -14,9 +14,9 @@ from filelock import FileLock
 
 from gmpo_verl.errors import UserError
 from gmpo_verl.evaluation.failure import EvaluationFailedError
-from gmpo_verl.trainer import resume_point
-from gmpo_verl.trainer.checkpoints import flaw, folder_of, step_of
-from gmpo_verl.trainer.unmarked import is_proven
+from gmpo_verl.trainer.checkpoints import resume_point
+from gmpo_verl.trainer.checkpoints.markers import flaw, folder_of, step_of
+from gmpo_verl.trainer.checkpoints.unmarked import is_proven
 
 _EXPORT = "export"
 _METRICS = "metrics.jsonl"

@@ -7,7 +7,7 @@ from typing import Any
 from verl.trainer.ppo.checkpoint_callback import CheckpointCallback
 from verl.trainer.ppo.v1 import PPOTrainer
 
-from gmpo_verl.trainer.checkpoint_keeper import CheckpointKeeper
+from gmpo_verl.trainer.checkpoints.keeper import CheckpointKeeper
 from gmpo_verl.trainer.guards import TrainingStoppedError
 from gmpo_verl.trainer.metrics_log import MetricsLog
 from gmpo_verl.trainer.preflight.checkpoints import expected_bytes

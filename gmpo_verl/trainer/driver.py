@@ -84,7 +84,7 @@ def _start_early(config: Any) -> None:
 def _run(config: Any, run_dir: "RunDir") -> int:
     """Everything from the run directory on; what goes wrong from here is a failure and no mistake of the user's."""
     from gmpo_verl.data.embedded import resolve_embedded
-    from gmpo_verl.trainer.checkpoints import newest_complete
+    from gmpo_verl.trainer.checkpoints.markers import newest_complete
     from gmpo_verl.trainer.guards import TrainingStoppedError
     from gmpo_verl.trainer.run_dir import start_from, write_summary
 

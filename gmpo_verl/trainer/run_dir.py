@@ -4,7 +4,7 @@
 - metrics.jsonl: one line a step
 - finished.json: written last, once the run has trained what was asked
 - summary.json: accuracy before and after
-- checkpoints/ (`checkpoints.py`), rollouts/, validation/, logs/
+- checkpoints/ (`checkpoints/`), rollouts/, validation/, logs/
 """
 
 import fcntl
@@ -22,10 +22,10 @@ from omegaconf import DictConfig
 from gmpo_verl.config.plain import plain
 from gmpo_verl.errors import UserError
 from gmpo_verl.files import write_atomically
-from gmpo_verl.trainer import resume_point
-from gmpo_verl.trainer.checkpoints import folder_of, saved_steps, step_of
+from gmpo_verl.trainer.checkpoints import resume_point
+from gmpo_verl.trainer.checkpoints.markers import folder_of, saved_steps, step_of
+from gmpo_verl.trainer.checkpoints.resume_point import ResumePoint
 from gmpo_verl.trainer.config_differences import GROWING_KEYS, differences
-from gmpo_verl.trainer.resume_point import ResumePoint
 from gmpo_verl.trainer.run_metrics import cut_metrics, metrics_rows
 
 __all__ = [

@@ -14,7 +14,7 @@ from own_processes import OwnProcesses
 from ray_start import RAY_ENVIRONMENT, ray_command
 from reach import own_address
 
-from gmpo_verl.trainer.checkpoints import newest_complete
+from gmpo_verl.trainer.checkpoints.markers import newest_complete
 from gmpo_verl.trainer.ray_cluster import prepare_environment
 
 _LOOK_SECONDS = 0.5

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slurm_cluster import ENDED, Job, SlurmCluster
 
-from gmpo_verl.trainer.checkpoints import newest_complete
+from gmpo_verl.trainer.checkpoints.markers import newest_complete
 
 HOME = Path(__file__).resolve().parents[2]
 TRAIN = HOME / "scripts" / "slurm" / "train.sbatch"

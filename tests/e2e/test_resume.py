@@ -11,7 +11,7 @@ from killed_run import KilledRun
 from same_state import same
 from small_run import SMALL, metrics_rows, run_python
 
-from gmpo_verl.trainer.checkpoints import newest_complete
+from gmpo_verl.trainer.checkpoints.markers import newest_complete
 
 pytestmark = pytest.mark.e2e
 

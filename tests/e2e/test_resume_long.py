@@ -13,8 +13,8 @@ import pytest
 from killed_run import KilledRun
 from small_run import SMALL, assert_trained, run_python, train
 
-from gmpo_verl.trainer import resume_point
-from gmpo_verl.trainer.checkpoints import flaw, folder_of, newest_complete
+from gmpo_verl.trainer.checkpoints import resume_point
+from gmpo_verl.trainer.checkpoints.markers import flaw, folder_of, newest_complete
 from gmpo_verl.trainer.run_metrics import metrics_rows, validation_accuracy
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from real_run import START_SECONDS, RealRun
 
-from gmpo_verl.trainer.checkpoints import newest_complete
+from gmpo_verl.trainer.checkpoints.markers import newest_complete
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2 * START_SECONDS)]
 

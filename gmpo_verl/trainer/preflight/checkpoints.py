@@ -7,8 +7,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from gmpo_verl.errors import UserError
-from gmpo_verl.trainer.checkpoints import folder_of
-from gmpo_verl.trainer.disk_room import shortage
+from gmpo_verl.trainer.checkpoints.disk_room import shortage
+from gmpo_verl.trainer.checkpoints.markers import folder_of
 from gmpo_verl.trainer.preflight.batches import world_size
 from gmpo_verl.trainer.preflight.memory_estimate import checkpoint_bytes
 from gmpo_verl.trainer.preflight.model_shape import model_shape

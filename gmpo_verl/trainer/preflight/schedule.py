@@ -5,7 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from gmpo_verl.trainer.checkpoints import MARKER, flaw
+from gmpo_verl.trainer.checkpoints.markers import MARKER, flaw
 
 _ACTOR = "actor_rollout_ref.actor"
 

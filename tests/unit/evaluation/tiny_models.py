@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
-from gmpo_verl.trainer.checkpoints import mark_complete
+from gmpo_verl.trainer.checkpoints.markers import mark_complete
 
 
 def model_folder(folder: Path, context: int = 64, weights: bytes = b"weights", **config) -> Path:

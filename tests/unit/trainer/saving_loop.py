@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from gmpo_verl.trainer import resume_point
-from gmpo_verl.trainer.checkpoint_keeper import CheckpointKeeper
+from gmpo_verl.trainer.checkpoints import resume_point
+from gmpo_verl.trainer.checkpoints.keeper import CheckpointKeeper
 from gmpo_verl.trainer.metrics_log import MetricsLog
 from gmpo_verl.trainer.run_metrics import cut_metrics
 

@@ -6,9 +6,9 @@ from collections import namedtuple
 import pytest
 from checkpoint_folders import write_checkpoint
 
-from gmpo_verl.trainer import disk_room
-from gmpo_verl.trainer.checkpoint_keeper import CheckpointKeeper
-from gmpo_verl.trainer.checkpoints import marker_of, newest_complete, saved_steps
+from gmpo_verl.trainer.checkpoints import disk_room
+from gmpo_verl.trainer.checkpoints.keeper import CheckpointKeeper
+from gmpo_verl.trainer.checkpoints.markers import marker_of, newest_complete, saved_steps
 from gmpo_verl.trainer.guards import TrainingStoppedError
 from gmpo_verl.trainer.metrics_log import MetricsLog
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from checkpoint_folders import write_checkpoint
 
-from gmpo_verl.trainer import checkpoints as module
-from gmpo_verl.trainer.checkpoints import MARKER, flaw, mark_complete, marker_of, newest_complete, saved_steps
+from gmpo_verl.trainer.checkpoints import markers as module
+from gmpo_verl.trainer.checkpoints.markers import MARKER, flaw, mark_complete, marker_of, newest_complete, saved_steps
 
 
 def test_without_a_marker_it_is_not_complete(tmp_path):

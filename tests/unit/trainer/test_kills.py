@@ -9,7 +9,7 @@ from pathlib import Path
 
 import saving_loop
 
-from gmpo_verl.trainer import resume_point
+from gmpo_verl.trainer.checkpoints import resume_point
 from gmpo_verl.trainer.run_metrics import metrics_rows
 
 KILLS = 25

@@ -5,7 +5,7 @@ from omegaconf import OmegaConf, open_dict
 from wrong_values import ACTOR, MODEL, REF, ROLLOUT, SEPARATE, WRONG
 
 from gmpo_verl.config.compose import compose, group_options
-from gmpo_verl.trainer.checkpoints import mark_complete
+from gmpo_verl.trainer.checkpoints.markers import mark_complete
 from gmpo_verl.trainer.preflight import check, checkpoints, describe, devices, resources
 from gmpo_verl.trainer.run_dir import open_run_dir
 

@@ -3,8 +3,15 @@
 import pytest
 from checkpoint_folders import write_checkpoint, write_rows
 
-from gmpo_verl.trainer import resume_point
-from gmpo_verl.trainer.checkpoints import flaw, folder_of, mark_complete, marker_of, newest_complete, saved_steps
+from gmpo_verl.trainer.checkpoints import resume_point
+from gmpo_verl.trainer.checkpoints.markers import (
+    flaw,
+    folder_of,
+    mark_complete,
+    marker_of,
+    newest_complete,
+    saved_steps,
+)
 
 
 @pytest.fixture

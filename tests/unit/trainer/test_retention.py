@@ -4,9 +4,9 @@ from checkpoint_folders import write_checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmpo_verl.trainer import retention
-from gmpo_verl.trainer.checkpoints import MARKER, mark_complete, newest_complete, saved_steps
-from gmpo_verl.trainer.retention import remove_superfluous, superfluous
+from gmpo_verl.trainer.checkpoints import retention
+from gmpo_verl.trainer.checkpoints.markers import MARKER, mark_complete, newest_complete, saved_steps
+from gmpo_verl.trainer.checkpoints.retention import remove_superfluous, superfluous
 
 ACCURACIES = st.dictionaries(st.integers(1, 50), st.none() | st.floats(0, 1), max_size=12)
 

@@ -7,7 +7,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from gmpo_verl.errors import UserError
-from gmpo_verl.trainer.checkpoints import mark_complete
+from gmpo_verl.trainer.checkpoints.markers import mark_complete
 from gmpo_verl.trainer.run_dir import inspect_run_dir, metrics_rows, open_run_dir, start_from, write_summary
 from gmpo_verl.trainer.run_metrics import cut_metrics
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gmpo_verl.files import free_name, write_atomically
-from gmpo_verl.trainer.checkpoints import MARKER, flaw, folder_of, mark_complete, saved_steps
-from gmpo_verl.trainer.retention import remove
+from gmpo_verl.trainer.checkpoints.markers import MARKER, flaw, folder_of, mark_complete, saved_steps
+from gmpo_verl.trainer.checkpoints.retention import remove
+from gmpo_verl.trainer.checkpoints.unmarked import is_proven
 from gmpo_verl.trainer.run_metrics import metrics_rows, validation_accuracy
-from gmpo_verl.trainer.unmarked import is_proven
 
 _DAMAGED = "damaged_"
 

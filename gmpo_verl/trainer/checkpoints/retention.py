@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from gmpo_verl.trainer.checkpoints import MARKER, folder_of, marker_of, saved_steps
+from gmpo_verl.trainer.checkpoints.markers import MARKER, folder_of, marker_of, saved_steps
 
 
 def superfluous(accuracies: Mapping[int, float | None], keep: int | None) -> list[int]:

@@ -9,7 +9,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from gmpo_verl.trainer.checkpoints import step_of
+from gmpo_verl.trainer.checkpoints.markers import step_of
 from gmpo_verl.trainer.run_metrics import metrics_rows
 
 

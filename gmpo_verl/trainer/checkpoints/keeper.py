@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gmpo_verl.trainer.checkpoints import folder_of, mark_complete, marker_of, saved_steps
-from gmpo_verl.trainer.disk_room import shortage
+from gmpo_verl.trainer.checkpoints.disk_room import shortage
+from gmpo_verl.trainer.checkpoints.markers import folder_of, mark_complete, marker_of, saved_steps
+from gmpo_verl.trainer.checkpoints.retention import remove_superfluous
 from gmpo_verl.trainer.guards import TrainingStoppedError
-from gmpo_verl.trainer.retention import remove_superfluous
 from gmpo_verl.trainer.run_metrics import validation_accuracy
 
 _FILES = {"model": "model", "optimizer": "optim", "extra": "extra_state"}  # verl's name of a content: of its file
