@@ -20,9 +20,8 @@ from gmpo_verl.trainer.forked_workers import start_early
 from gmpo_verl.trainer.loggers import continue_loggers
 from gmpo_verl.trainer.planned_rounds import planned_rounds
 from gmpo_verl.trainer.ray_cluster import (
+    before_ray_is_imported,
     cluster_address,
-    give_ray_a_token,
-    keep_ray_to_this_machine,
     names_a_cluster,
     prepare_environment,
     ray_init_arguments,
@@ -52,8 +51,7 @@ def _main(arguments: Sequence[str]) -> int:
         run_hydra_flags(arguments)
         return 0
     config = compose(arguments)
-    give_ray_a_token(config)
-    keep_ray_to_this_machine(config)
+    before_ray_is_imported(config)
 
     from gmpo_verl.trainer.joined_cluster import check_cluster
     from gmpo_verl.trainer.preflight import check, describe

@@ -22,8 +22,14 @@ _PASSED_ON = (
 _OF_RAYS_WORKERS = "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"
 
 
+def before_ray_is_imported(config: Any) -> None:
+    """What Ray reads of the environment when it is imported."""
+    give_ray_a_token(config)
+    keep_ray_to_this_machine(config)
+
+
 def give_ray_a_token(config: Any) -> None:
-    """Set up the token for the run's Ray; to be called before anything imports Ray, which reads it then.
+    """Set up the token for the run's Ray.
 
     Left to itself Ray 2.60 writes a token into the home folder when a local cluster starts, demands it of every later
     cluster, and does not send it when a program joins one. So a cluster of the run's own has a token of its own. One
@@ -46,7 +52,7 @@ def give_ray_a_token(config: Any) -> None:
 
 
 def keep_ray_to_this_machine(config: Any) -> None:
-    """Have a cluster of the run's own listen on loopback alone; to be called before anything imports Ray, as above.
+    """Have a cluster of the run's own listen on loopback alone.
 
     Ray's servers, and those that verl, vLLM and TransferQueue start at Ray's address of the node, then bind 127.0.0.1.
     The variable is named after the systems on which this is Ray's default; its `_node_ip_address` refuses loopback.

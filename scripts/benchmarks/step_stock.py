@@ -8,8 +8,9 @@ socket), the environment of its processes, and the end of a run.
 import sys
 from collections.abc import Sequence
 
+from gmpo_verl.config.compose import compose
 from gmpo_verl.supervisor.supervise import supervise
-from gmpo_verl.trainer.ray_cluster import give_ray_a_token
+from gmpo_verl.trainer.ray_cluster import before_ray_is_imported
 
 DRIVER = "--driver"
 
@@ -31,7 +32,7 @@ OVERRIDES = (
 
 
 def drive(arguments: Sequence[str]) -> int:
-    give_ray_a_token(arguments)  # before the next line imports Ray
+    before_ray_is_imported(compose(arguments))  # so before the next line
     from verl.trainer.main_ppo import TaskRunnerV1
 
     from gmpo_verl.trainer import driver, task_runner

@@ -74,8 +74,9 @@ def main(overrides: list[str]) -> int:
 # first: Ray reads it where it is imported.
 DRIVER = """
 import sys
-from gmpo_verl.trainer.ray_cluster import give_ray_a_token
-give_ray_a_token(sys.argv)
+from gmpo_verl.config.compose import compose
+from gmpo_verl.trainer.ray_cluster import before_ray_is_imported
+before_ray_is_imported(compose(sys.argv[1:]))
 import family_tour
 sys.exit(family_tour.main(sys.argv[1:]))
 """
