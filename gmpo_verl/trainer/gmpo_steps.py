@@ -15,10 +15,12 @@ from gmpo_verl.algorithms.annealing import annealed
 from gmpo_verl.algorithms.loss_metrics import kl_to_reference
 from gmpo_verl.patches import trainer_queue
 from gmpo_verl.trainer.actor_loss import ROUND, ROW, actor_loss
+from gmpo_verl.trainer.actor_watch import ActorWatch
 from gmpo_verl.trainer.checkpointed_steps import CheckpointedSteps
 from gmpo_verl.trainer.guards import NonFiniteGuard, check_rollout_weights
 from gmpo_verl.trainer.planned_rounds import note_planned_rounds
 from gmpo_verl.trainer.pruner import Pruner, make_pruner
+from gmpo_verl.trainer.replay_buffer import WatchfulBuffer
 from gmpo_verl.trainer.reward_health import check_grading
 from gmpo_verl.trainer.reward_metrics import ACCURACY, reward_fractions, validation_means
 from gmpo_verl.trainer.round_fields import Pass, RoundFields
@@ -57,6 +59,17 @@ class GMPOSteps(StoppableSteps, CheckpointedSteps):
         actor.use_kl_loss = has_kl_loss or self.config.trainer.kl_to_ref
         super()._init_resource_pool_mgr()
         actor.use_kl_loss = has_kl_loss
+
+    def fit(self, agent_loop_manager: Any) -> None:
+        if isinstance(self.replay_buffer, WatchfulBuffer):
+            replicas = self.llm_server_manager.get_replicas()
+            self.replay_buffer.watch = ActorWatch({
+                "training worker": self.actor_rollout_wg.workers,
+                "rollout server": [server for replica in replicas for server in replica.servers],
+                "agent-loop worker": agent_loop_manager.agent_loop_workers,
+                "reward worker": self.reward_loop_manager.reward_loop_worker_handles or (),
+            })  # fmt: skip
+        super().fit(agent_loop_manager)
 
     def on_init_end(self) -> None:
         super().on_init_end()

@@ -1,6 +1,7 @@
 """verl's words for its loops, and `gmpo`, choose those loops with this package's steps before verl's own."""
 
 import inspect
+import time
 
 import pytest
 from verl.trainer.ppo.v1 import (
@@ -48,8 +49,19 @@ def test_the_synchronous_trainer_calls_itself_by_the_word_that_verl_compares_wit
 )
 def test_the_replay_buffer_is_verls_for_the_mode_and_polls_often(mode, buffer):
     made = fast_replay_buffer(trainer_mode=mode, **BUFFER_OPTIONS)
-    assert type(made) is buffer
+    assert isinstance(made, buffer)
+    assert isinstance(made, ReplayBufferAsync) == (buffer is ReplayBufferAsync)
     assert (made.trainer_mode, made.poll_interval) == (mode, POLL_SECONDS)
+
+
+@pytest.mark.parametrize("mode", ["sync", "colocate_async", "separate_async"])
+def test_the_replay_buffer_asks_at_every_poll_whether_to_go_on(mode):
+    buffer = fast_replay_buffer(trainer_mode=mode, **BUFFER_OPTIONS | {"poll_interval": 0})
+    asked = []
+    buffer.watch = lambda: asked.append(mode)
+    for _ in range(2):
+        buffer._wait_for_next_poll("train", time.time())
+    assert asked == [mode, mode]
 
 
 def test_verl_still_fails_without_colocated_rollouts_so_that_preflight_refuses_it():
