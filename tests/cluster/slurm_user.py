@@ -1,5 +1,6 @@
 """What the Slurm tests submit, and what they look for when a job has ended."""
 
+import getpass
 import json
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from slurm_cluster import ENDED, Job, SlurmCluster
 from gmpo_verl.trainer.checkpoints.markers import newest_complete
 
 HOME = Path(__file__).resolve().parents[2]
-TRAIN = HOME / "scripts" / "slurm" / "train.sbatch"
+SCRIPTS = HOME / "scripts" / "slurm"
 # A small, hardly warm-started job that saves at every step.
 SMALL = (
     "arithmetic.clean_steps=20",
@@ -28,11 +29,23 @@ _DAEMONS = ("munged", "slurmctld", "slurmd", "slurmscriptd")
 
 def submit(cluster: SlurmCluster, folder: Path, *overrides: str, sbatch: Sequence[str] = (), **environment: str) -> Job:
     """`sbatch train.sbatch` on two nodes with one GPU each, in `folder`, its run directory being `folder`/run."""
+    sbatch = ["--gpus-per-node=1", *sbatch]
+    return submit_script("train.sbatch", cluster, folder, "run_dir=run", *overrides, sbatch=sbatch, **environment)
+
+
+def submit_script(
+    script: str,
+    cluster: SlurmCluster,
+    folder: Path,
+    *arguments: str,
+    sbatch: Sequence[str] = (),
+    **environment: str,
+) -> Job:
     folder.mkdir(parents=True, exist_ok=True)
     return cluster.sbatch(
-        *("--nodes=2", "--gpus-per-node=1", "--time=30", *sbatch),
-        TRAIN,
-        *("run_dir=run", *overrides),
+        *("--nodes=2", "--time=30", *sbatch),
+        SCRIPTS / script,
+        *arguments,
         cwd=folder,
         GMPO_HOME=str(HOME),
         GMPO_CACHE=str(folder.parent / "cache"),
@@ -51,7 +64,8 @@ def left_behind(cluster: SlurmCluster) -> list[str]:
     for node in cluster.nodes:
         found += [f"{node.name}: {p.pid} {p.name()}" for p in node.processes() if p.name() not in _DAEMONS]
         listed = node.run(["ls", "-A", "/tmp", "/dev/shm"], capture_output=True, text=True, check=True).stdout
-        kept = {cluster.folder.parts[2], "/tmp:", "/dev/shm:", ""}
+        # The last one is torch's cache, which any program that imports it makes where it has no TMPDIR of its own.
+        kept = {cluster.folder.parts[2], "/tmp:", "/dev/shm:", "", f"torchinductor_{getpass.getuser()}"}
         found += [f"{node.name}: {line}" for line in listed.splitlines() if line not in kept]
     return found
 
