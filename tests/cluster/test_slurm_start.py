@@ -51,6 +51,7 @@ def test_a_node_that_never_comes_ends_the_job_in_time_with_its_name(cluster: Slu
         job.wait_until(lambda: "ended with exit code 1" in job.output, 200)
     finally:
         slurmd.resume()
+        slurmd.parent().resume()  # nsenter, which stops with its child
     assert job.wait(120) == "FAILED" and job.show()["ExitCode"] == "1:0"
     assert "slurm: n1: 1 of 2 nodes came" in job.output and "not n2: look at the logs" in job.output
     assert_nothing_is_left(cluster)
