@@ -51,6 +51,17 @@ class EmbeddedTask(Protocol):
         """How many tokens of such a text are the prompt."""
 
 
+def embedded_row(task: str, split: str, index: int, prompt: str, ground_truth: str) -> dict[str, Any]:
+    """A problem in verl's columns."""
+    return {
+        "data_source": task,
+        "prompt": [{"role": "user", "content": prompt}],
+        "ability": "math",
+        "reward_model": {"style": "rule", "ground_truth": ground_truth},
+        "extra_info": {"index": index, "split": split},
+    }
+
+
 def check_between(option: str, value: float, low: float, high: float) -> None:
     """Refuse a value out of range.
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import transfer_queue
 from tensordict import TensorDict
 from transformers import AutoConfig
 from verl import DataProto
@@ -17,7 +16,7 @@ from gmpo_verl.trainer.guards import TrainingStoppedError
 from gmpo_verl.trainer.pruning import kept_rows, why_not_exact
 
 
-def make_pruner(config: Any, ranks: int, warn: Callable[[str], None], queue: Any = transfer_queue) -> "Pruner | None":
+def make_pruner(config: Any, ranks: int, warn: Callable[[str], None], queue: Any) -> "Pruner | None":
     """The pruner that `trainer.prune_zero_advantage` asks for (auto: where it is exact), None for none.
 
     Raises:
@@ -50,7 +49,7 @@ class Pruner:
         queue: the module `transfer_queue`, or what stands before it.
     """
 
-    def __init__(self, config: Any, ranks: int, queue: Any = transfer_queue) -> None:
+    def __init__(self, config: Any, ranks: int, queue: Any) -> None:
         actor, rollout, ref = (config.actor_rollout_ref[role] for role in ("actor", "rollout", "ref"))
         self._config = config
         self._ranks = ranks

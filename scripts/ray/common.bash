@@ -50,6 +50,17 @@ own_address() { # the one that other nodes see: $1 where given
     echo "$address"
 }
 
+take_address() { # [--address IP] [the rest]: into `address`, this machine's where it is left out, and `rest`
+    local given=
+    if [[ ${1:-} == --address ]]; then
+        given=${2:-}
+        [[ -n $given ]] || stop "--address needs this machine's address behind it."
+        shift 2
+    fi
+    address=$(own_address "$given")
+    rest=("$@")
+}
+
 start_ray() { # $@: options of `ray start`; later ones win
     local devices=()
     # Without a GPU: one logical device a node, and logical CPUs for the processes around it.

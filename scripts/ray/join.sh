@@ -13,14 +13,9 @@ help_if_asked "$@"
 head=${1:-}
 [[ $head == *:* ]] || stop "name the head: scripts/ray/join.sh HEAD:PORT"
 shift
-address=
-if [[ ${1:-} == --address ]]; then
-    address=${2:?--address needs a value}
-    shift 2
-fi
-address=$(own_address "$address")
+take_address "$@"
 need_token
 answers "${head%:*}" "${head##*:}" ||
     stop "nobody answers at $head: start the head first (scripts/ray/start_head.sh), or write the address that it printed."
-start_ray --address="$head" --node-ip-address="$address" "$@"
+start_ray --address="$head" --node-ip-address="$address" "${rest[@]}"
 echo "$address is a node of the cluster at $head."

@@ -12,16 +12,11 @@ set -euo pipefail
 source "$(dirname "$0")/common.bash"
 help_if_asked "$@"
 
-address=
-if [[ ${1:-} == --address ]]; then
-    address=${2:?--address needs a value}
-    shift 2
-fi
-address=$(own_address "$address")
+take_address "$@"
 make_token
 # `ray job stop` gives a run this long for its own end.
 export RAY_JOB_STOP_WAIT_TIME_S=60
 start_ray --head --node-ip-address="$address" --port="$port" \
-    --include-dashboard=true --dashboard-host="$address" --dashboard-port="$dashboard_port" "$@"
+    --include-dashboard=true --dashboard-host="$address" --dashboard-port="$dashboard_port" "${rest[@]}"
 echo "The head runs at $address:$port. On every other node: scripts/ray/join.sh $address:$port"
 echo "Then, on any node: scripts/ray/submit.sh $address trainer.nnodes=N ..."

@@ -7,23 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slurm_cluster import ENDED, Job, SlurmCluster
+from small_job import SMALL
 
 from gmpo_verl.trainer.checkpoints.markers import newest_complete
 
 HOME = Path(__file__).resolve().parents[2]
 SCRIPTS = HOME / "scripts" / "slurm"
-# A small, hardly warm-started job that saves at every step.
-SMALL = (
-    "arithmetic.clean_steps=20",
-    "arithmetic.slip_steps=0",
-    "arithmetic.validation_size=16",
-    "data.train_batch_size=8",
-    "actor_rollout_ref.actor.ppo_mini_batch_size=8",
-    "actor_rollout_ref.rollout.n=4",
-    "trainer.val_before_train=false",
-    "trainer.test_freq=-1",
-    "trainer.save_freq=1",
-)
+SAVING = (*SMALL, "trainer.save_freq=1")
 _DAEMONS = ("munged", "slurmctld", "slurmd", "slurmscriptd")
 
 

@@ -1,25 +1,15 @@
 """Jobs of a real Slurm that end before they train: what the user reads, the state, and what stays on the nodes."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import slurm_cluster
 from slurm_cluster import SlurmCluster, slurmd_of
 from slurm_user import assert_nothing_is_left, logs_of, submit
 
 NO_DATA = "data.train_files=/nowhere.parquet"  # found out when all nodes are there and the training begins
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
-    if why_not := slurm_cluster.missing():
-        pytest.skip(why_not)
-    with slurm_cluster.slurm_cluster(tmp_path_factory.mktemp("s")) as cluster:
-        yield cluster
 
 
 @pytest.fixture

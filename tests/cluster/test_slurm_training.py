@@ -1,12 +1,10 @@
 """The embedded job on the two nodes of a real Slurm, and what may happen to it. The real stack, minutes a case."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
-import slurm_cluster
 from slurm_cluster import Job, SlurmCluster
-from slurm_user import SMALL, assert_nothing_is_left, logs_of, metrics_of, saved_step, submit, wait_for_steps
+from slurm_user import SAVING, assert_nothing_is_left, logs_of, metrics_of, saved_step, submit, wait_for_steps
 
 FAR = "trainer.total_training_steps=1000"
 START = 400  # seconds to the first step; 60 to 90 where nothing else runs
@@ -14,18 +12,10 @@ START = 400  # seconds to the first step; 60 to 90 where nothing else runs
 pytestmark = [pytest.mark.cluster]
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
-    if why_not := slurm_cluster.missing():
-        pytest.skip(why_not)
-    with slurm_cluster.slurm_cluster(tmp_path_factory.mktemp("s")) as cluster:
-        yield cluster
-
-
 @pytest.mark.timeout(2 * START + 400)
 def test_two_nodes_train_and_before_the_time_limit_the_job_saves_and_goes_on_by_itself(cluster: SlurmCluster) -> None:
     folder = cluster.folder.parent / "limit"
-    job = submit(cluster, folder, *SMALL, "trainer.total_training_steps=40", sbatch=["--signal=B:USR1@100"])
+    job = submit(cluster, folder, *SAVING, "trainer.total_training_steps=40", sbatch=["--signal=B:USR1@100"])
     wait_for_steps(job, after=0, seconds=START)
     for node in cluster.nodes:
         titles = [" ".join(process.cmdline()) for process in node.processes()]
@@ -71,7 +61,7 @@ def test_whatever_ends_a_job_the_next_one_goes_on_after_its_last_step_and_nothin
         kill_rays_head: ("FAILED", "1:0", "The run failed after step "),
     }
     for fault, (state, code, words) in endings.items():
-        job = submit(cluster, folder, *SMALL, FAR)
+        job = submit(cluster, folder, *SAVING, FAR)
         wait_for_steps(job, after=saved + 1, seconds=START)
         assert (f"resuming at step {saved + 1}" in job.output) == (saved > 0)
         began = time.monotonic()

@@ -10,22 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from namespaces import Node
+from small_job import SMALL
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts" / "ray"
 SMALL_STORE = "--object-store-memory=300000000"  # bytes; the nodes share one machine's memory
 
-SMALL = (
-    "algorithm=gmpo",
-    "arithmetic.clean_steps=20",
-    "arithmetic.slip_steps=0",
-    "arithmetic.validation_size=16",
-    "data.train_batch_size=8",
-    "actor_rollout_ref.actor.ppo_mini_batch_size=8",
-    "actor_rollout_ref.rollout.n=4",
-    "trainer.val_before_train=false",
-    "trainer.test_freq=-1",
-)
 TWO_NODES = ("trainer.nnodes=2", "trainer.n_gpus_per_node=1")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gmpo_verl.data.arithmetic.settings import BOX_OPEN, ArithmeticTask
+from gmpo_verl.data.embedded_task import embedded_row
 
 Problem = tuple[int, ...]  # the terms of one addition
 
@@ -75,13 +76,7 @@ def draw_demonstrations(
 def rows(problems: Sequence[Problem], split: str) -> list[dict[str, Any]]:
     """One row of verl's columns for each problem."""
     return [
-        {
-            "data_source": "arithmetic",
-            "prompt": [{"role": "user", "content": prompt(problem)}],
-            "ability": "math",
-            "reward_model": {"style": "rule", "ground_truth": str(sum(problem))},
-            "extra_info": {"index": index, "split": split},
-        }
+        embedded_row("arithmetic", split, index, prompt(problem), str(sum(problem)))
         for index, problem in enumerate(problems)
     ]
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from gmpo_verl.data.arithmetic.settings import BOX_OPEN
 from gmpo_verl.data.countdown.solutions import Solution, solutions
+from gmpo_verl.data.embedded_task import embedded_row
 from gmpo_verl.rewards.countdown import Goal
 
 PROMPT_END = ":"
@@ -73,15 +74,6 @@ def draw_demonstrations(
 def rows(problems: Sequence[Problem], split: str) -> list[dict[str, Any]]:
     """One row of verl's columns for each problem."""
     return [
-        {
-            "data_source": "countdown",
-            "prompt": [{"role": "user", "content": prompt(problem)}],
-            "ability": "math",
-            "reward_model": {
-                "style": "rule",
-                "ground_truth": Goal(problem.numbers, problem.target).ground_truth,
-            },
-            "extra_info": {"index": index, "split": split},
-        }
+        embedded_row("countdown", split, index, prompt(problem), Goal(problem.numbers, problem.target).ground_truth)
         for index, problem in enumerate(problems)
     ]
