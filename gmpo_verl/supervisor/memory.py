@@ -7,8 +7,9 @@ from pathlib import Path
 
 import psutil
 
-# Reading it costs a few milliseconds of a core for each process.
-_EVERY_SECONDS = 15.0
+# Reading it costs up to a tenth of a second of a core for a large process: at most so much of the time.
+_SHARE = 0.01
+_EVERY_SECONDS = 15.0  # at the soonest
 _PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 
 
@@ -23,8 +24,10 @@ class PeakMemory:
         """Measure, unless the last measurement is recent."""
         if time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + _EVERY_SECONDS
+        begun = time.monotonic()
         self.peak = max(self.peak, sum(_pss(process.pid) for process in processes))
+        now = time.monotonic()
+        self._next = now + max(_EVERY_SECONDS, (now - begun) / _SHARE)
 
 
 def _pss(pid: int) -> int:

@@ -76,6 +76,7 @@ def _settings(config: Any) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
         "RAY_task_events_max_num_task_in_gcs": "1000",  # Ray's 100,000 let its control server grow 0.5 MB a round
+        "RAY_num_workers_soft_limit": "0",  # an idle worker ends: it would wake a hundred times a second for nothing
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "TENSORBOARD_DIR": str(logs / "tensorboard"),
         "WANDB_DIR": str(logs),

@@ -5,7 +5,8 @@ from typing import Any
 
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
 
-POLL_SECONDS = 0.05  # verl's default of 2.0 (trainer/ppo/v1/replay_buffer.py) is most of a small step
+POLL_SECONDS = 0.02  # at first; verl's default of 2.0 (trainer/ppo/v1/replay_buffer.py) is most of a small step
+_GROWTH, _LONGEST = 1.02, 0.5  # a long wait is looked at less often: about every 50th part of it
 
 
 def _nothing() -> None:
@@ -19,13 +20,27 @@ class WatchfulBuffer(ReplayBuffer):
 
     watch: Callable[[], None] = staticmethod(_nothing)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._first_interval = self.poll_interval
+
+    def sample(self, *args: Any, **kwargs: Any) -> Any:
+        self.poll_interval = self._first_interval
+        return super().sample(*args, **kwargs)
+
     def _wait_for_next_poll(self, *args: Any, **kwargs: Any) -> float:
         self.watch()
-        return super()._wait_for_next_poll(*args, **kwargs)
+        now = super()._wait_for_next_poll(*args, **kwargs)
+        self.poll_interval = min(self.poll_interval * _GROWTH, max(_LONGEST, self.poll_interval))
+        return now
 
 
 class WatchfulBufferAsync(WatchfulBuffer, ReplayBufferAsync):
     """The same for rollouts that run ahead."""
+
+    def wait_for_sampleable(self, *args: Any, **kwargs: Any) -> Any:
+        self.poll_interval = self._first_interval
+        return super().wait_for_sampleable(*args, **kwargs)
 
 
 def fast_replay_buffer(trainer_mode: str, **options: Any) -> WatchfulBuffer:

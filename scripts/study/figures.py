@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 from design import CHECKOUT, RESULTS, read_design
+from exponents import STUDY, exponent_figures
 
 from gmpo_verl import report
+from gmpo_verl.reporting.export import export_figures
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
         page, figures = options.pages / f"{name}.html", options.results / "figures" / name
         if done and (code := report.main([*done, "--samples=0", f"--out={page}", f"--figures={figures}"])):
             return code
+        if name == STUDY:
+            export_figures(exponent_figures(design.studies[name], options.results), figures)
     return 0
 
 

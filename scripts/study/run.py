@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"{len(runs)} runs, {len(runs) - len(missing)} of them done{_time_left(missing, options.results)}", flush=True
     )
     if options.plan:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--plan | head` ends quietly
         for run in missing:
             print(f"python -m gmpo_verl.main_ppo {' '.join(run.command(options.work / run.name))}")
         return 0

@@ -15,6 +15,15 @@ from gmpo_verl.evaluation.bootstrap import Estimate, estimate
 from gmpo_verl.files import write_atomically
 
 Figure = Callable[[Result], float | None]
+
+
+def log_ratio_range(result: Result) -> float | None:
+    """How far apart the largest and the smallest log ratio of a round's tokens are."""
+    if result.log_ratio_high is None or result.log_ratio_low is None:
+        return None
+    return result.log_ratio_high - result.log_ratio_low
+
+
 COLUMNS: tuple[tuple[str, Figure, str], ...] = (
     ("accuracy, first", lambda result: result.start, ".3f"),
     ("accuracy, last", lambda result: result.accuracy, ".3f"),
@@ -25,7 +34,7 @@ COLUMNS: tuple[tuple[str, Figure, str], ...] = (
 )
 DIFFERENCES: tuple[tuple[str, Figure, str], ...] = (
     ("accuracy, last", lambda result: result.accuracy, "+.3f"),
-    ("log-ratio range", lambda result: _range(result), "+.2f"),
+    ("log-ratio range", log_ratio_range, "+.2f"),
     ("entropy, mid", lambda result: result.entropy, "+.3f"),
     ("gradient spread", lambda result: result.gradient_spread, "+.2f"),
 )
@@ -96,12 +105,6 @@ def main(arguments: list[str] | None = None) -> int:
     write_atomically(options.results / "tables.md", text)
     print(text)
     return 0
-
-
-def _range(result: Result) -> float | None:
-    if result.log_ratio_high is None or result.log_ratio_low is None:
-        return None
-    return result.log_ratio_high - result.log_ratio_low
 
 
 def _cell(values: Sequence[float | None], text: str) -> str:

@@ -18,6 +18,8 @@ def leave_run(
     norms: Sequence[float] = (1.0,),
     exit_code: int = 0,
     seconds: float = 60,
+    exponent: float = 0.0,
+    exponent_rounds: int | None = None,
 ) -> Path:
     """Leaves a run of one round for each reward, validated as often as there are accuracies, evenly spread."""
     rewards = list(rewards or [0.5] * 10)
@@ -39,4 +41,7 @@ def leave_run(
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     made = {"arm": arm, "seed": seed, "seconds": seconds, "exit_code": exit_code}
     (folder / "run.json").write_text(json.dumps(made))
+    loss = {"mean_exponent": exponent, "mean_exponent_rounds": exponent_rounds}
+    config = {"actor_rollout_ref": {"actor": {"policy_loss": loss}}}
+    (folder / "config.yaml").write_text(json.dumps(config))
     return folder

@@ -64,6 +64,23 @@ def test_the_replay_buffer_asks_at_every_poll_whether_to_go_on(mode):
     assert asked == [mode, mode]
 
 
+def test_a_long_wait_is_looked_at_less_often_and_the_next_one_often_again(monkeypatch):
+    pauses = []
+    monkeypatch.setattr("verl.trainer.ppo.v1.replay_buffer.time.sleep", pauses.append)
+    monkeypatch.setattr(ReplayBuffer, "sample", lambda self: [self._wait_for_next_poll("train", 0) for _ in range(400)])
+    buffer = fast_replay_buffer(trainer_mode="sync", **BUFFER_OPTIONS)
+    for partition in ("pending_keys", "running_keys", "finished_keys", "failure_keys"):
+        getattr(buffer, partition)["train"] = set()
+    for _ in range(2):
+        pauses.clear()
+        buffer.sample()
+        assert pauses[0] == POLL_SECONDS and pauses[-1] == 0.5
+        elapsed = POLL_SECONDS
+        for pause in pauses:
+            assert pause <= POLL_SECONDS + 0.03 * elapsed
+            elapsed += pause
+
+
 def test_verl_still_fails_without_colocated_rollouts_so_that_preflight_refuses_it():
     source = inspect.getsource(PPOTrainerSeparateAsync._setup)
     assert "flush=True" in source[source.index("logger.info(") :]
