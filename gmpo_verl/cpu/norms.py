@@ -35,13 +35,13 @@ def fused_add_rms_norm(
 
 
 def install() -> None:
-    """In a process of vLLM on CPU, before it reads its configuration."""
+    """In a process of vLLM on CPU, before it reads its configuration; once."""
     from vllm import ir
     from vllm.config.kernel import IrOpPriorityConfig
     from vllm.platforms import current_platform
 
     current_platform.import_kernels()
-    if not all(hasattr(torch.ops._C, name) for name in _OPERATORS):
+    if PROVIDER in ir.ops.rms_norm.impls or not all(hasattr(torch.ops._C, name) for name in _OPERATORS):
         return
     ir.ops.rms_norm.register_impl(PROVIDER, supports_args=_one)(rms_norm)
     ir.ops.fused_add_rms_norm.register_impl(PROVIDER, supports_args=_two, inplace=True)(fused_add_rms_norm)
