@@ -30,7 +30,7 @@ from gmpo_verl.supervisor.temp_dir import TEMP_DIR, keep_ray_logs, make_temp_dir
 DRIVER = (sys.executable, "-m", "gmpo_verl.trainer.driver")
 
 _POLL_SECONDS = 0.5
-_SCAN_SECONDS = 2.0  # between looks at which processes and shared-memory files there are
+_SCAN_SECONDS = 1.0  # between looks at which processes and shared-memory files there are
 # Time for the driver to end by itself, with its own account of the cause, once a process it needs has died or it has
 # reported an error.
 _AFTER_LOSS_SECONDS = 15.0
