@@ -9,7 +9,6 @@ from typing import Any
 from verl.workers.rollout.replica import TokenOutput
 from vllm import RequestOutput, SamplingParams
 from vllm.outputs import CompletionOutput
-from vllm.sampling_params import RequestOutputKind
 
 _GREEDY = 1e-5  # temperatures below it are none for vLLM, which then refuses n > 1
 _STOP_REASONS = {"stop": "completed", "length": "completed", "abort": "aborted"}
@@ -21,7 +20,7 @@ def one_request_params(config: Any, prompt_tokens: int, options: dict[str, Any],
 
     Args:
         config: verl's rollout configuration, of which lengths and defaults are taken as verl takes them.
-        options: of verl's agent loop.
+        options: of verl's agent loop, and how vLLM is to hand over.
     """
     room = config.max_model_len - prompt_tokens
     special = (
@@ -44,8 +43,6 @@ def one_request_params(config: Any, prompt_tokens: int, options: dict[str, Any],
             "n": n,
             "logprobs": 0 if options.get("logprobs") else None,
             "max_tokens": max(1, min(length, room)),
-            "output_kind": RequestOutputKind.FINAL_ONLY,
-            "detokenize": False,
         }
     )
 

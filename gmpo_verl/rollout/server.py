@@ -40,12 +40,12 @@ class GroupHttpServer(vLLMHttpServer):
         vLLM hands over responses once, at their end, unless they may be interrupted: verl's `abort_all_requests` waits
         up to a minute for the first output of every request.
         """
-        if not (interruptible or self.lora_as_adapter or self._submission_paused):
-            params = one_request_params(self.config, len(prompt_ids), sampling_params, n)
-            if params is not None:
-                return await self._generate_at_once(prompt_ids, params)
         kind = RequestOutputKind.CUMULATIVE if interruptible else RequestOutputKind.FINAL_ONLY
         options = sampling_params | {"output_kind": kind, "detokenize": False}
+        if not (interruptible or self.lora_as_adapter or self._submission_paused):
+            params = one_request_params(self.config, len(prompt_ids), options, n)
+            if params is not None:
+                return await self._generate_at_once(prompt_ids, params)
         return list(
             await asyncio.gather(*(self.generate(prompt_ids, dict(options), request_id=uuid4().hex) for _ in range(n)))
         )
