@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 NAME = "packed_sdpa"
@@ -46,18 +46,15 @@ def packed_attention(
         )
     if position_ids is None or position_ids.ndim != 2:
         raise ValueError(f"attn_implementation={NAME} needs the position ids of packed text: use sdpa for this model")
-    groups = getattr(module, "num_key_value_groups", 1)
-    places, there = _rows(position_ids[0])
-    rows = [part[0].transpose(0, 1)[places].transpose(1, 2) for part in (query, key, value)]
+    sequences = _Sequences(position_ids[0])
     output = torch.nn.functional.scaled_dot_product_attention(
-        rows[0],
-        repeat_kv(rows[1], groups),
-        repeat_kv(rows[2], groups),
+        *(sequences.rows(part[0].transpose(0, 1)).transpose(1, 2) for part in (query, key, value)),
         dropout_p=dropout,
         scale=scaling,
         is_causal=True,  # padding stands behind every token, so none sees it
+        enable_gqa=query.shape[1] != key.shape[1],
     )
-    return output.transpose(1, 2)[there].unsqueeze(0), None
+    return sequences.tokens(output.transpose(1, 2)).unsqueeze(0), None
 
 
 def packed_mask(batch_size: int, attention_mask: torch.Tensor | None = None, **kwargs: Any) -> torch.Tensor | None:
@@ -67,12 +64,27 @@ def packed_mask(batch_size: int, attention_mask: torch.Tensor | None = None, **k
     return sdpa_mask(batch_size=batch_size, attention_mask=attention_mask, **kwargs)
 
 
-def _rows(positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which token [n, L] stands at each place of n rows padded to the longest, and which places [n, L] are tokens."""
-    starts = (positions == 0).nonzero().squeeze(-1)
-    lengths = torch.diff(starts, append=starts.new_tensor([len(positions)]))
-    offsets = torch.arange(int(lengths.max()), device=positions.device)
-    return (starts[:, None] + offsets).clamp(max=len(positions) - 1), offsets < lengths[:, None]
+class _Sequences:
+    """Where the tokens of packed sequences stand when each is a row, padded to the longest one.
+
+    Tokens move as wholes, by `index_select`: the gradient of other indexing puts back a number at a time.
+    """
+
+    def __init__(self, positions: torch.Tensor) -> None:
+        starts = (positions == 0).nonzero().squeeze(-1)
+        lengths = torch.diff(starts, append=starts.new_tensor([len(positions)]))
+        offsets = torch.arange(int(lengths.max()), device=positions.device)
+        self._shape = (len(lengths), len(offsets))
+        self._tokens = (starts[:, None] + offsets).clamp(max=len(positions) - 1).flatten()  # of each place a token
+        self._places = (offsets < lengths[:, None]).flatten().nonzero().squeeze(-1)  # of each token its place
+
+    def rows(self, tokens: torch.Tensor) -> torch.Tensor:
+        """[T, ...] to [sequences, longest, ...]; what stands in the padding is not to be used."""
+        return tokens.index_select(0, self._tokens).unflatten(0, self._shape)
+
+    def tokens(self, rows: torch.Tensor) -> torch.Tensor:
+        """[sequences, longest, ...] to [T, ...]."""
+        return rows.flatten(0, 1).index_select(0, self._places)
 
 
 def register() -> None:

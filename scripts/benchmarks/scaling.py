@@ -72,25 +72,21 @@ def exponent(sizes: list[int], seconds: list[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]) if len(sizes) > 1 else float("nan")
 
 
-def table(title: str, name: str, measured: dict[Point, Times]) -> Table:
-    """One row a size, columns for each number of ranks, and the exponents below."""
-    ranks = sorted({point.ranks for point in measured})
-    result = Table(title=title, box=box.SIMPLE_HEAD)
-    result.add_column(name, justify="right")
-    for rank in ranks:
-        for column in ("step s", "ms a response", *PHASES):
-            result.add_column(f"{column} ({rank})", justify="right", no_wrap=True)
-    sizes = sorted({getattr(point, name) for point in measured})
-    columns: list[list[float]] = []
-    for rank in ranks:
-        own = {getattr(point, name): times for point, times in measured.items() if point.ranks == rank}
-        per = {getattr(point, name): point.responses for point in measured}
-        columns.append([own[size].step for size in sizes])
-        columns.append([own[size].step / per[size] * 1e3 for size in sizes])
-        columns += [[own[size].phases[phase] for size in sizes] for phase in PHASES]
+def table(varied: str, measured: dict[Point, Times], ranks: int) -> Table:
+    """One row a size of what varies, and the exponents below."""
+    own = {getattr(point, varied): (point, times) for point, times in measured.items() if point.ranks == ranks}
+    sizes = sorted(own)
+    columns = {
+        "step s": [own[size][1].step for size in sizes],
+        "ms a response": [own[size][1].step / own[size][0].responses * 1e3 for size in sizes],
+        **{phase: [own[size][1].phases[phase] for size in sizes] for phase in PHASES},
+    }
+    result = Table(title=f"A step against {varied}, ranks: {ranks}", box=box.SIMPLE_HEAD)
+    for name in (varied, *columns):
+        result.add_column(name, justify="right", no_wrap=True)
     for row, size in enumerate(sizes):
-        result.add_row(str(size), *(f"{column[row]:.2f}" for column in columns))
-    result.add_row("exponent", *(f"{exponent(sizes, column):.2f}" for column in columns))
+        result.add_row(str(size), *(f"{column[row]:.2f}" for column in columns.values()))
+    result.add_row("exponent", *(f"{exponent(sizes, column):.2f}" for column in columns.values()))
     return result
 
 
@@ -127,7 +123,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a run at work is ended too
-    console = Console(width=150)  # the tables in full, in a log too
+    console = Console(width=100)
     by_responses = [Point(size, FIXED_LENGTH, ranks) for ranks in arguments.ranks for size in arguments.responses]
     by_length = [Point(FIXED_RESPONSES, length, ranks) for ranks in arguments.ranks for length in arguments.lengths]
     with tempfile.TemporaryDirectory(prefix="scaling-") as name:
@@ -137,10 +133,9 @@ def main() -> None:
         for point in dict.fromkeys([*by_responses, *by_length]):
             console.print(f"{point.responses} responses of {point.length} tokens, {point.ranks} ranks")
             measured[point] = measure(point, arguments.steps, task, folder)
-    first = {point: measured[point] for point in by_responses}
-    second = {point: measured[point] for point in by_length}
-    console.print(table(f"A step against responses of {FIXED_LENGTH} tokens (ranks)", "responses", first))
-    console.print(table(f"A step against the length of {FIXED_RESPONSES} responses (ranks)", "length", second))
+    for varied, points in (("responses", by_responses), ("length", by_length)):
+        for ranks in arguments.ranks:
+            console.print(table(varied, {point: measured[point] for point in points}, ranks))
 
 
 if __name__ == "__main__":

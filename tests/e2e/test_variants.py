@@ -56,10 +56,12 @@ def test_real_word_problems_train_and_validate_graded_by_math_verify(shared_data
 
 @pytest.mark.timeout(900)
 def test_two_ranks_two_rollout_servers_and_a_reference_model(tmp_path):
-    result = train(tmp_path, *THREE, "trainer.n_gpus_per_node=2", "actor_rollout_ref.actor.use_kl_loss=True")
+    options = ("trainer.n_gpus_per_node=2", "actor_rollout_ref.actor.use_kl_loss=True", "arithmetic.clean_steps=100")
+    result = train(tmp_path, *THREE, *options)
     steps = assert_trained(tmp_path, result, STEPS)
     assert steps[0]["actor/kl_loss"] == pytest.approx(0, abs=1e-3)  # the reference is where training starts
     assert all(math.isfinite(step["actor/kl_loss"]) for step in steps)
+    assert steps[0]["gmpo/zero_advantage_frac"] < 1  # so the policy moves, and leaves the reference
     assert steps[-1]["actor/kl_loss"] > 0
 
 
