@@ -16,19 +16,20 @@ _TIMEOUT = timedelta(minutes=30)  # torch's own default
 
 def share() -> None:
     """From here on, this process's gloo groups of one rank share a device; once."""
-    original = ProcessGroupGloo.__init__
+    group_class: Any = ProcessGroupGloo
+    original = group_class.__init__
     if hasattr(original, "__wrapped__"):
         return
-    device = ProcessGroupGloo.create_default_device()
+    device = group_class.create_default_device()
 
     @wraps(original)
     def init(self: Any, store: Any, rank: int, size: int, *options: Any, timeout: timedelta = _TIMEOUT) -> None:
         if size > 1 or options:  # its ranks are to find each other: torch's choice of an interface
             original(self, store, rank, size, *options or [timeout])
             return
-        shared = ProcessGroupGloo._Options()
+        shared = group_class._Options()
         shared._devices = [device]
         shared._timeout = timeout
         original(self, store, rank, size, shared)
 
-    ProcessGroupGloo.__init__ = init
+    group_class.__init__ = init

@@ -47,8 +47,11 @@ def packed_attention(
     if position_ids is None or position_ids.ndim != 2:
         raise ValueError(f"attn_implementation={NAME} needs the position ids of packed text: use sdpa for this model")
     sequences = _Sequences(position_ids[0])
+    rows = [sequences.rows(part[0].transpose(0, 1)).transpose(1, 2) for part in (query, key, value)]
     output = torch.nn.functional.scaled_dot_product_attention(
-        *(sequences.rows(part[0].transpose(0, 1)).transpose(1, 2) for part in (query, key, value)),
+        rows[0],
+        rows[1],
+        rows[2],
         dropout_p=dropout,
         scale=scaling,
         is_causal=True,  # padding stands behind every token, so none sees it
