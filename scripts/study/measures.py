@@ -31,6 +31,8 @@ class Result:
     gradient_spread: float | None
     collapsed: bool
     seconds: float
+    commit: str
+    machine: str
 
 
 def read_result(folder: Path) -> Result:
@@ -48,6 +50,8 @@ def read_result(folder: Path) -> Result:
         gradient_spread=_over(run, _spread, *names.GRAD_NORM),
         collapsed=made["exit_code"] != 0 or _has_lost_its_reward(run),
         seconds=made["seconds"],
+        commit=made["commit"],
+        machine=made["machine"],
     )
 
 

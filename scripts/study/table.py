@@ -63,8 +63,9 @@ def paired_difference(arm: dict[int, Result], first: dict[int, Result], figure: 
 def table(study: Study, results: dict[str, dict[int, Result]]) -> str:
     """The tables of one study in markdown; `results` by arm and seed."""
     done = [arm for arm in study.arms if results.get(arm)]
-    count = sum(len([seed for seed in results[arm] if seed < study.seeds]) for arm in done)
-    lines = [f"## {study.name}: {count} of {study.seeds * len(study.arms)} runs", ""]
+    counted = [result for arm in done for seed, result in results[arm].items() if seed < study.seeds]
+    lines = [f"## {study.name}: {len(counted)} of {study.seeds * len(study.arms)} runs", ""]
+    lines += [_origin(study.name, counted), ""]
     lines += _header("arm", "seeds", *(name for name, _, _ in COLUMNS), "collapsed", "minutes a run")
     for arm in done:
         runs = [result for seed, result in sorted(results[arm].items()) if seed < study.seeds]
@@ -105,6 +106,15 @@ def main(arguments: list[str] | None = None) -> int:
     write_atomically(options.results / "tables.md", text)
     print(text)
     return 0
+
+
+def _origin(name: str, runs: Sequence[Result]) -> str:
+    """By what command, in what time, from which code and on what the runs were made."""
+    hours, minutes = divmod(round(sum(run.seconds for run in runs) / 60), 60)
+    commits = ", ".join(dict.fromkeys(run.commit for run in runs))
+    machines = "; ".join(dict.fromkeys(run.machine for run in runs))
+    taken = f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    return f"`scripts/reproduce_stability.sh {name}`: {taken}, at {commits}, on {machines}."
 
 
 def _cell(values: Sequence[float | None], text: str) -> str:

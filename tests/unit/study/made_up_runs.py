@@ -39,7 +39,7 @@ def leave_run(
     folder = results / "runs" / f"{arm}-seed{seed}"
     folder.mkdir(parents=True)
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    made = {"arm": arm, "seed": seed, "seconds": seconds, "exit_code": exit_code}
+    made = {"arm": arm, "seed": seed, "seconds": seconds, "exit_code": exit_code, "commit": "c0ffee", "machine": "abacus"}
     (folder / "run.json").write_text(json.dumps(made))
     loss = {"mean_exponent": exponent, "mean_exponent_rounds": exponent_rounds}
     config = {"actor_rollout_ref": {"actor": {"policy_loss": loss}}}

@@ -79,6 +79,7 @@ def test_the_table_says_how_much_of_the_study_is_done(tmp_path):
     leave_run(tmp_path, "grpo", 7, [0.1, 0.1])
     text = table(Study("core", 5, ("gmpo", "grpo", "hmpo")), read_results(tmp_path))
     assert "## core: 2 of 15 runs" in text
+    assert "`scripts/reproduce_stability.sh core`: 3 min, at c0ffee, on abacus." in text
     gmpo, grpo = (line for line in text.splitlines() if line.startswith(("| gmpo", "| grpo")) and " | 1 | " in line)
     assert "| 0.700 |" in gmpo and gmpo.endswith("| 0 | 2.0 |")
     assert "| 0.500 |" in grpo and "| 1 | 1.0 |" in grpo
