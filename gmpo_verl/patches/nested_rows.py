@@ -1,9 +1,9 @@
 """Selects rows of jagged tensors without unbinding them.
 
-verl 0.9.1 cuts every mini-batch and micro-batch out of its batch with `index_select_tensor_dict`
-(utils/tensordict_utils.py:494), which unbinds each nested field into its rows, picks some and binds them again: 50 us a
-row and field on a CPU, a fifth of a small update. The rows' places in the packed values say the same in a few tensor
-operations.
+verl 0.9.1 cuts a batch for its ranks with `chunk_tensordict` (utils/tensordict_utils.py:302), and mini-batches and
+micro-batches out of it with `index_select_tensor_dict` (:494). Both unbind each nested field into its rows, pick some
+and bind them again: 50 us a row and field on a CPU, a fifth of a small update. The rows' places in the packed values
+say the same in a few tensor operations.
 """
 
 import functools
@@ -42,14 +42,18 @@ def join_rows(parts: Sequence[Any]) -> torch.Tensor:
 
 
 def install() -> None:
-    """Once a process, from `gmpo_verl.worker`; verl calls the function by its module's name for it."""
+    """Once a process that cuts batches; verl calls the functions by their module's names for them."""
     from verl.utils import tensordict_utils
 
-    if not getattr(tensordict_utils.index_select_tensor_dict, "packed", False):
-        tensordict_utils.index_select_tensor_dict = _packed(tensordict_utils.index_select_tensor_dict)
+    for name, packed in (("index_select_tensor_dict", _packed_selection), ("chunk_tensordict", _packed_chunks)):
+        verls = getattr(tensordict_utils, name)
+        if not getattr(verls, "packed", False):
+            ours = packed(verls)
+            ours.packed = True
+            setattr(tensordict_utils, name, ours)
 
 
-def _packed(verls: Any) -> Any:
+def _packed_selection(verls: Any) -> Any:
     @functools.wraps(verls)
     def select(batch: TensorDict | None, indices: torch.Tensor | list[int]) -> TensorDict:
         if batch is None:
@@ -57,13 +61,28 @@ def _packed(verls: Any) -> Any:
         rows = torch.as_tensor(indices)
         if len(rows) == len(batch) and torch.equal(rows, torch.arange(len(rows))):
             return batch.clone(recurse=False)  # a micro-batch of everything
-        jagged = {name: value for name, value in batch.items() if _is_jagged(value)}
+        jagged = _jagged(batch)
         rest = verls(batch.exclude(*jagged), rows)
         rest.update({name: select_rows(value, rows) for name, value in jagged.items()})
         return rest
 
-    vars(select)["packed"] = True
     return select
+
+
+def _packed_chunks(verls: Any) -> Any:
+    @functools.wraps(verls)
+    def chunk(batch: TensorDict, chunks: int) -> list[TensorDict]:
+        jagged = _jagged(batch)
+        parts = list(verls(batch.exclude(*jagged), chunks))
+        for part, rows in zip(parts, torch.arange(len(batch)).chunk(chunks), strict=True):
+            part.update({name: select_rows(value, rows) for name, value in jagged.items()})
+        return parts
+
+    return chunk
+
+
+def _jagged(batch: TensorDict) -> dict[str, Any]:
+    return {name: value for name, value in batch.items() if _is_jagged(value)}
 
 
 def _is_jagged(value: Any) -> bool:

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 _AgentLoopWorkerTQ: Any = vars(AgentLoopWorkerTQ)["__ray_metadata__"].modified_class
 
 SINGLE_TURN = "single_turn_agent"
-GROUPS_A_CALL = 8  # at most, so that grading some, putting others and generating the rest go on at the same time
+GROUPS_A_CALL = 16  # at most, so that grading some, putting others and generating the rest go on at the same time
 PARTITIONS = ("train", "val")  # of the transfer queue
 _NOT_FIELDS = ("agent_name", "__rollout_n__", "__do_sample__")
 

@@ -13,7 +13,7 @@ from verl.utils.config import omega_conf_to_dataclass
 
 from gmpo_verl.algorithms.annealing import annealed
 from gmpo_verl.algorithms.loss_metrics import kl_to_reference
-from gmpo_verl.patches import trainer_queue
+from gmpo_verl.patches import nested_rows, trainer_queue
 from gmpo_verl.trainer.actor_loss import ROUND, ROW, actor_loss
 from gmpo_verl.trainer.actor_watch import ActorWatch
 from gmpo_verl.trainer.checkpointed_steps import CheckpointedSteps
@@ -95,6 +95,7 @@ class GMPOSteps(StoppableSteps, CheckpointedSteps):
             return TensorFields(also=frozenset({"multi_modal_inputs"} if self.processor else ())).only
         self._queue = self._round_fields = RoundFields()
         trainer_queue.install(self._queue)
+        nested_rows.install()
         return self._round_fields.given
 
     def _send_loss(self) -> None:

@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-import slurm_cluster
+from slurm_cluster import SlurmCluster
 from slurm_user import assert_nothing_is_left, submit_script
 
 from gmpo_verl.data.arithmetic import ArithmeticTask, prepare
@@ -13,23 +14,19 @@ from gmpo_verl.data.arithmetic import ArithmeticTask, prepare
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
-def test_two_nodes_answer_a_share_each_and_the_result_is_one_machines(tmp_path_factory: pytest.TempPathFactory) -> None:
-    if why_not := slurm_cluster.missing():
-        pytest.skip(why_not)
-    folder = tmp_path_factory.mktemp("s")
+def test_two_nodes_answer_a_share_each_and_the_result_is_one_machines(cluster: SlurmCluster, tmp_path: Path) -> None:
     task = prepare(ArithmeticTask(clean_steps=200, slip_steps=0))
     options = ("--model", str(task.model), "--data", str(task.validation), "--max-tokens", "8", "--n", "2")
     options += ("--temperature", "1")
-    here = folder / "here"
+    here, there = tmp_path / "here", tmp_path / "there"
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "gmpo_verl.evaluate", *options, "--out", str(here)]
-    subprocess.run(command, env=environment, check=True, timeout=300, cwd=folder)
-    with slurm_cluster.slurm_cluster(folder) as cluster:
-        arguments = (*options, "--out", str(folder / "there"))
-        job = submit_script("evaluate.sbatch", cluster, folder / "job", *arguments, OMP_NUM_THREADS="1")
-        assert job.wait(600) == "COMPLETED", job.output
-        assert job.show()["ExitCode"] == "0:0"
-        assert job.output.count("starting vLLM for 128 answers") == len(cluster.nodes)
-        assert_nothing_is_left(cluster)
+    subprocess.run(command, env=environment, check=True, timeout=300, cwd=tmp_path)
+    arguments = (*options, "--out", str(there))
+    job = submit_script("evaluate.sbatch", cluster, tmp_path / "job", *arguments, OMP_NUM_THREADS="1")
+    assert job.wait(600) == "COMPLETED", job.output
+    assert job.show()["ExitCode"] == "0:0"
+    assert job.output.count("starting vLLM for 128 answers") == len(cluster.nodes)
+    assert_nothing_is_left(cluster)
     for name in ("verdicts.jsonl", "results.md"):
-        assert (folder / "there" / name).read_text() == (here / name).read_text()
+        assert (there / name).read_text() == (here / name).read_text()

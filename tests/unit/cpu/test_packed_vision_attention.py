@@ -1,5 +1,7 @@
 """After verl's patches a packed row of Qwen2.5-VL gives what transformers' model gives for each sequence alone."""
 
+import inspect
+
 import pytest
 import torch
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
@@ -21,12 +23,13 @@ PATCHED_BY_VERL = [
 
 @pytest.fixture(autouse=True)
 def undo(monkeypatch):
-    """What verl and we patch is as before when a test ends."""
+    """A test begins with verl as it is, whoever has imported our worker, and leaves it so."""
     packed_attention.register()
     for model in PATCHED_BY_VERL:
         monkeypatch.setattr(model, "forward", model.forward)
     monkeypatch.setattr(qwen2_vl, "qwen2_vl_attn_forward", qwen2_vl.qwen2_vl_attn_forward)
-    monkeypatch.setattr(transformer_impl, "apply_monkey_patch", transformer_impl.apply_monkey_patch)
+    verls = inspect.unwrap(transformer_impl.apply_monkey_patch)
+    monkeypatch.setattr(transformer_impl, "apply_monkey_patch", verls)
 
 
 def whole_model(attention, options):

@@ -7,9 +7,10 @@ import torch
 from tensordict import NonTensorData, NonTensorStack, TensorDict
 from verl.utils import tensordict_utils
 
-from gmpo_verl.patches.nested_rows import _packed, join_rows
+from gmpo_verl.patches.nested_rows import _packed_chunks, _packed_selection, join_rows
 
 VERLS = inspect.unwrap(tensordict_utils.index_select_tensor_dict)
+VERLS_CHUNKS = inspect.unwrap(tensordict_utils.chunk_tensordict)
 LENGTHS = (3, 1, 0, 5, 2)
 
 
@@ -36,7 +37,7 @@ def a_batch():
 @pytest.mark.parametrize("indices", [[4, 0, 2], torch.tensor([1]), torch.tensor([3, 3, 0]), [2], [4, 3, 2, 1, 0]])
 def test_every_field_is_verls(indices):
     batch = a_batch()
-    ours, theirs = _packed(VERLS)(batch, indices), VERLS(batch, indices)
+    ours, theirs = _packed_selection(VERLS)(batch, indices), VERLS(batch, indices)
     tensordict_utils.assert_tensordict_eq(ours, theirs)
     for name in ("log_probs", "logits"):
         assert torch.equal(ours[name].offsets(), theirs[name].offsets())
@@ -48,15 +49,30 @@ def test_every_field_is_verls(indices):
     assert set(ours.keys()) == set(theirs.keys())
 
 
+@pytest.mark.parametrize("chunks", [1, 5])
+def test_every_chunk_is_verls(chunks):
+    batch = a_batch()
+    ours, theirs = _packed_chunks(VERLS_CHUNKS)(batch, chunks), VERLS_CHUNKS(batch, chunks)
+    assert len(ours) == len(theirs) == chunks
+    for mine, verls in zip(ours, theirs, strict=True):
+        tensordict_utils.assert_tensordict_eq(mine, verls)
+        assert mine.batch_size == verls.batch_size and set(mine.keys()) == set(verls.keys())
+
+
+def test_chunks_of_unequal_size_are_refused_as_verl_refuses_them():
+    with pytest.raises(AssertionError, match="divisible by chunks"):
+        _packed_chunks(VERLS_CHUNKS)(a_batch(), 2)
+
+
 def test_a_batch_of_nothing_is_verls():
-    assert _packed(VERLS)(None, [0, 1]) is None is VERLS(None, [0, 1])
+    assert _packed_selection(VERLS)(None, [0, 1]) is None is VERLS(None, [0, 1])
 
 
 def test_position_ids_of_images_are_left_to_verl():
     rows = [torch.arange(4 * length).view(4, length) for length in (2, 3)]
     ids = tensordict_utils.nested_tensor_from_tensor_list(rows, ragged_idx=2)
     batch = TensorDict({"position_ids": ids}, batch_size=2)
-    ours, theirs = _packed(VERLS)(batch, [1, 0]), VERLS(batch, [1, 0])
+    ours, theirs = _packed_selection(VERLS)(batch, [1, 0]), VERLS(batch, [1, 0])
     for mine, verls in zip(ours["position_ids"].unbind(), theirs["position_ids"].unbind(), strict=True):
         assert torch.equal(mine, verls)
 
@@ -64,18 +80,19 @@ def test_position_ids_of_images_are_left_to_verl():
 def test_the_gradient_goes_to_the_rows_that_were_taken():
     values = torch.randn(sum(LENGTHS), requires_grad=True)
     rows = torch.nested.nested_tensor_from_jagged(values, offsets=OFFSETS)
-    taken = _packed(VERLS)(TensorDict({"rows": rows}, batch_size=5), [3])["rows"]
+    taken = _packed_selection(VERLS)(TensorDict({"rows": rows}, batch_size=5), [3])["rows"]
     (gradient,) = torch.autograd.grad(taken.values().sum(), values)
     assert gradient.tolist() == [0.0] * 4 + [1.0] * 5 + [0.0] * 2  # the lengths before, its own, those after
 
 
 def test_verl_still_unbinds_every_field():
     assert "tensor.unbind()" in inspect.getsource(VERLS)
+    assert "nt.unbind(dim=0)" in inspect.getsource(VERLS_CHUNKS)
 
 
 def test_everything_in_its_order_is_a_batch_of_its_own():
     batch = a_batch()
-    chosen = _packed(VERLS)(batch, list(range(5)))
+    chosen = _packed_selection(VERLS)(batch, list(range(5)))
     chosen["mine"] = torch.ones(5)
     assert "mine" not in batch
     assert chosen["logits"] is batch["logits"]

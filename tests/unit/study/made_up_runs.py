@@ -39,8 +39,8 @@ def leave_run(
     folder = results / "runs" / f"{arm}-seed{seed}"
     folder.mkdir(parents=True)
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    made = {"arm": arm, "seed": seed, "seconds": seconds, "exit_code": exit_code, "commit": "c0ffee", "machine": "abacus"}
-    (folder / "run.json").write_text(json.dumps(made))
+    made = {"arm": arm, "seed": seed, "seconds": seconds, "exit_code": exit_code}
+    (folder / "run.json").write_text(json.dumps(made | {"commit": "c0ffee", "machine": "abacus"}))
     loss = {"mean_exponent": exponent, "mean_exponent_rounds": exponent_rounds}
     config = {"actor_rollout_ref": {"actor": {"policy_loss": loss}}}
     (folder / "config.yaml").write_text(json.dumps(config))
