@@ -1,6 +1,7 @@
 """The Slurm that the jobs of a module are submitted to."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import slurm_cluster
@@ -13,3 +14,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
         pytest.skip(why_not)
     with slurm_cluster.slurm_cluster(tmp_path_factory.mktemp("s")) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def folder(cluster: SlurmCluster, request: pytest.FixtureRequest) -> Path:
+    """A test's own, on the file system that the nodes share."""
+    own = cluster.folder.parent / request.node.name[:20]
+    own.mkdir()
+    return own

@@ -12,11 +12,6 @@ NO_DATA = "data.train_files=/nowhere.parquet"  # found out when all nodes are th
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 
-@pytest.fixture
-def folder(cluster: SlurmCluster, request: pytest.FixtureRequest) -> Path:
-    return cluster.folder.parent / request.node.name[:20]
-
-
 def test_a_wrong_option_ends_the_job_with_2_and_one_sentence(cluster: SlurmCluster, folder: Path) -> None:
     job = submit(cluster, folder, "algorithm=gmop")
     assert job.wait(60) == "FAILED" and job.show()["ExitCode"] == "2:0"
