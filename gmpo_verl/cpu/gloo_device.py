@@ -24,7 +24,7 @@ def share() -> None:
 
     @wraps(original)
     def init(self: Any, store: Any, rank: int, size: int, *options: Any, timeout: timedelta = _TIMEOUT) -> None:
-        if size > 1 or options:  # its ranks are to find each other: torch's choice of an interface
+        if size > 1 or options:  # ranks that are to find each other, or a device that the caller has chosen
             original(self, store, rank, size, *options or [timeout])
             return
         shared = group_class._Options()

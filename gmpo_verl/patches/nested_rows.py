@@ -45,10 +45,10 @@ def install() -> None:
     """Once a process that cuts batches; verl calls the functions by their module's names for them."""
     from verl.utils import tensordict_utils
 
-    for name, packed in (("index_select_tensor_dict", _packed_selection), ("chunk_tensordict", _packed_chunks)):
+    for name, wrap in (("index_select_tensor_dict", _packed_selection), ("chunk_tensordict", _packed_chunks)):
         verls = getattr(tensordict_utils, name)
         if not getattr(verls, "packed", False):
-            ours = packed(verls)
+            ours = wrap(verls)
             ours.packed = True
             setattr(tensordict_utils, name, ours)
 

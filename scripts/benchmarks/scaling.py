@@ -72,16 +72,16 @@ def exponent(sizes: list[int], seconds: list[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]) if len(sizes) > 1 else float("nan")
 
 
-def table(varied: str, measured: dict[Point, Times], ranks: int) -> Table:
+def table(title: str, varied: str, measured: dict[Point, Times]) -> Table:
     """One row a size of what varies, and the exponents below."""
-    own = {getattr(point, varied): (point, times) for point, times in measured.items() if point.ranks == ranks}
-    sizes = sorted(own)
+    points = sorted(measured, key=lambda point: getattr(point, varied))
+    sizes = [getattr(point, varied) for point in points]
     columns = {
-        "step s": [own[size][1].step for size in sizes],
-        "ms a response": [own[size][1].step / own[size][0].responses * 1e3 for size in sizes],
-        **{phase: [own[size][1].phases[phase] for size in sizes] for phase in PHASES},
+        "step s": [measured[point].step for point in points],
+        "ms a response": [measured[point].step / point.responses * 1e3 for point in points],
+        **{phase: [measured[point].phases[phase] for point in points] for phase in PHASES},
     }
-    result = Table(title=f"A step against {varied}, ranks: {ranks}", box=box.SIMPLE_HEAD)
+    result = Table(title=title, box=box.SIMPLE_HEAD)
     for name in (varied, *columns):
         result.add_column(name, justify="right", no_wrap=True)
     for row, size in enumerate(sizes):
@@ -133,9 +133,13 @@ def main() -> None:
         for point in dict.fromkeys([*by_responses, *by_length]):
             console.print(f"{point.responses} responses of {point.length} tokens, {point.ranks} ranks")
             measured[point] = measure(point, arguments.steps, task, folder)
-    for varied, points in (("responses", by_responses), ("length", by_length)):
+    for title, varied, points in (
+        (f"A step against responses of {FIXED_LENGTH} tokens", "responses", by_responses),
+        (f"A step against the length of {FIXED_RESPONSES} responses", "length", by_length),
+    ):
         for ranks in arguments.ranks:
-            console.print(table(varied, {point: measured[point] for point in points}, ranks))
+            own = {point: measured[point] for point in points if point.ranks == ranks}
+            console.print(table(f"{title}, ranks: {ranks}", varied, own))
 
 
 if __name__ == "__main__":

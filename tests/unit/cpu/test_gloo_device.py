@@ -24,13 +24,15 @@ def groups(count: int) -> list[ProcessGroupGloo]:
     return [ProcessGroupGloo(HashStore(), 0, 1, timeout=TIMEOUT) for _ in range(count)]
 
 
+def threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
 def new_threads(count: int) -> int:
     """How many threads as many groups of one rank bring along."""
-    before = len(list(Path("/proc/self/task").iterdir()))
-    alive = groups(count)
-    after = len(list(Path("/proc/self/task").iterdir()))
-    del alive
-    return after - before
+    before, made = threads(), groups(count)
+    assert len(made) == count
+    return threads() - before
 
 
 def sum_of(rank: int, store: HashStore, sums: dict[int, float]) -> None:
