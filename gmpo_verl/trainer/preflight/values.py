@@ -18,6 +18,7 @@ COUNTS = (
     "data.max_response_length",
     f"{_ACTOR}.ppo_mini_batch_size",
     f"{_ACTOR}.ppo_epochs",
+    f"{_ACTOR}.entropy_from_logits_chunk_size",
     f"{_ROLLOUT}.n",
     f"{_ROLLOUT}.val_kwargs.n",
     f"{_ROLLOUT}.tensor_model_parallel_size",

@@ -16,6 +16,11 @@ SEPARATE = {
 # (values, what the one sentence contains: the option, and what to write instead)
 WRONG = {
     "seed": ({"seed": -1}, "seed=-1", "from 0 to"),
+    "entropy's pieces": (
+        {f"{ACTOR}.entropy_from_logits_chunk_size": 0},
+        f"{ACTOR}.entropy_from_logits_chunk_size=0",
+        "at least 1",
+    ),
     "dry run": ({"dry_run": "maybe"}, "dry_run=maybe", "dry_run=true"),
     "thinking": ({"reward.reward_kwargs.thinking_weight": 2}, "thinking_weight=2", "from 0 to 1"),
     "ray gpus": ({"ray_kwargs.ray_init.num_gpus": "many"}, "num_gpus=many", "a number"),
