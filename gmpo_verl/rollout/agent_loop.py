@@ -21,7 +21,8 @@ from verl.trainer.ppo.v1.agent_loop_tq import (
 from verl.workers.rollout.llm_server import FullyAsyncLLMServerClient, LLMServerClient
 from verl.workers.rollout.replica import TokenOutput
 
-from gmpo_verl.rollout.response_rows import Group, batch_of, graded_batch, output_of, row_of, tag_of
+from gmpo_verl.rollout.queue_rows import queue_rows, tag_of
+from gmpo_verl.rollout.response_rows import Group, graded_batch, output_of
 from gmpo_verl.rollout.resuming import resumed
 from gmpo_verl.rollout.together import Together
 
@@ -90,8 +91,7 @@ class GroupAgentLoopWorker(_AgentLoopWorkerTQ):
         responses = await self._generate(prompt_ids, sampling_params, n)
         outputs = [output_of(loop, prompt_ids, response) for response in responses]
         await self._grade(outputs, shared)
-        rows = [row_of(output, shared | {"session_id": session}) for session, output in enumerate(outputs)]
-        await self._put_rows[partition]((prompt["uid"], rows))
+        await self._put_rows[partition]((outputs, shared))
 
     def _loop(self) -> Any:
         """verl's single-turn agent loop, of which one serves all prompts: it keeps nothing of them."""
@@ -154,13 +154,11 @@ async def _put_statuses(partition: str, statuses: Sequence[tuple[str, str]]) -> 
     return [None] * len(statuses)
 
 
-async def _put_rows(partition: str, groups: Sequence[tuple[str, list[dict[str, Any]]]]) -> list[None]:
-    """The responses to prompts, each a key and the fields of its rows."""
-    rows = [row for _, group in groups for row in group]
+async def _put_rows(partition: str, groups: Sequence[Group]) -> list[None]:
     await tq.async_kv_batch_put(
-        keys=[f"{uid}_{session}_0" for uid, group in groups for session in range(len(group))],
-        fields=batch_of(rows),
-        tags=[tag_of(row) for row in rows],
+        keys=[f"{shared['uid']}_{session}_0" for outputs, shared in groups for session in range(len(outputs))],
+        fields=queue_rows(groups),
+        tags=[tag_of(output, shared) for outputs, shared in groups for output in outputs],
         partition_id=partition,
     )
     return [None] * len(groups)

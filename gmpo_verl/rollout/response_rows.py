@@ -1,31 +1,17 @@
-"""What a response is in verl's agent loop, to its reward workers, and in the transfer queue."""
+"""What a response is in verl's agent loop, and to its reward workers."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from tensordict import NonTensorStack, TensorDict
+from tensordict import TensorDict
 from torch.nn.utils.rnn import pad_sequence
 from verl import DataProto
 from verl.experimental.agent_loop import AgentLoopOutput
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics
 from verl.workers.rollout.replica import TokenOutput
 
-# Of a text response's fields: empty, or a second copy, and read by neither verl's trainers nor a pass over the model.
-UNREAD = frozenset(
-    {
-        "dummy_tensor",
-        "interaction_kwargs",
-        "metrics",
-        "mm_processor_kwargs",
-        "mm_processor_output",
-        "multi_modal_data",
-        "multi_modal_inputs",
-        "prompt",
-        "tools_kwargs",
-    }
-)
 Group = tuple[list[AgentLoopOutput], dict[str, Any]]  # responses to a prompt, and the prompt's fields
 
 
@@ -48,7 +34,7 @@ def output_of(loop: Any, prompt_ids: list[int], response: TokenOutput) -> AgentL
         mm_processor_kwargs={},
         mm_processor_output=None,
         num_turns=2,
-        metrics=AgentLoopMetrics(),  # in `UNREAD`
+        metrics=AgentLoopMetrics(),  # not put in the queue
         extra_fields=response.extra_fields | {"turn_scores": [], "tool_rewards": []},
     )
 
@@ -96,44 +82,3 @@ def _column(values: list[Any]) -> np.ndarray:
     column = np.empty(len(values), dtype=object)
     column[:] = values
     return column
-
-
-def row_of(output: AgentLoopOutput, shared: dict[str, Any]) -> dict[str, Any]:
-    """The fields of one response in the transfer queue, as verl's `_agent_loop_postprocess` writes them, less `UNREAD`.
-
-    Half of verl's fields are objects, each of which is wrapped, pickled and unwrapped on its way: most of what a short
-    response costs.
-    """
-    row = output.as_dict() | shared
-    input_ids = torch.cat([row["prompts"], row["responses"]])
-    row |= {"loss_mask": row["response_mask"], "input_ids": input_ids, "position_ids": torch.arange(len(input_ids))}
-    return {name: value for name, value in row.items() if name not in UNREAD}
-
-
-def batch_of(rows: Sequence[dict[str, Any]]) -> TensorDict:
-    """The rows as verl's `list_of_dict_to_tensordict` joins them, in half its time."""
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    return TensorDict({name: _joined(values) for name, values in columns.items()}, batch_size=len(rows))
-
-
-def tag_of(row: dict[str, Any]) -> dict[str, Any]:
-    prompt_len, response_len = len(row["prompts"]), len(row["responses"])
-    return {
-        "status": "success",
-        "prompt_len": prompt_len,
-        "response_len": response_len,
-        "seq_len": prompt_len + response_len,
-        "global_steps": row["global_steps"],
-        "min_global_steps": row["extra_fields"].get("min_global_steps"),
-        "max_global_steps": row["extra_fields"].get("max_global_steps"),
-    }
-
-
-def _joined(values: list[Any]) -> Any:
-    """A dense tensor, a jagged one, or a stack of objects."""
-    if all(isinstance(value, torch.Tensor) for value in values):
-        dense = all(value.shape == values[0].shape for value in values)
-        return torch.stack(values) if dense else torch.nested.as_nested_tensor(values, layout=torch.jagged)
-    if any(isinstance(value, list | tuple) for value in values):
-        return NonTensorStack(*values)  # `from_list` would take them for further dimensions
-    return NonTensorStack.from_list(values)

@@ -60,3 +60,8 @@ class GroupReplica(vLLMReplica):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.server_class = ray.remote(GroupHttpServer)
+
+    async def sleep(self) -> None:
+        # verl drains the server and asks it to sleep, which it refuses without the option: two messages a round.
+        if self.config.free_cache_engine:
+            await super().sleep()

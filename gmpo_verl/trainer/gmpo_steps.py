@@ -95,7 +95,7 @@ class GMPOSteps(StoppableSteps, CheckpointedSteps):
             return TensorFields(also=frozenset({"multi_modal_inputs"} if self.processor else ())).only
         self._queue = self._round_fields = RoundFields()
         trainer_queue.install(self._queue)
-        nested_rows.install()
+        nested_rows.install_in_trainer()
         return self._round_fields.given
 
     def _send_loss(self) -> None:

@@ -103,8 +103,8 @@ class Pruner:
             keys=batch.keys, partition_id=batch.partition_id, select_fields=["uid", "response_mask", "rm_scores"]
         )
         widths = data["response_mask"].offsets().diff().tolist()
+        uids = np.array(data.pop("uid").tolist(), dtype=object)
         rows = DataProto(batch=data.to_padded_tensor())
-        uids = np.array(rows.batch.pop("uid").tolist(), dtype=object)
         rows.non_tensor_batch["uid"] = uids
         rows.batch["token_level_scores"] = rows.batch["token_level_rewards"] = rows.batch["rm_scores"]
         rows = compute_advantage_for_multi_trajectories(

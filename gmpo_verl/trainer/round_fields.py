@@ -14,7 +14,7 @@ import transfer_queue
 from tensordict import NonTensorStack, TensorDict
 from verl.utils.tensordict_utils import assign_non_tensor
 
-from gmpo_verl.patches.nested_rows import join_rows, select_rows
+from gmpo_verl.jagged import join_rows, select_rows
 from gmpo_verl.trainer.tensor_fields import UNREAD
 
 _OBJECTS = frozenset({"uid", "reward_model", "extra_fields", "num_turns"})  # that the trainer reads in every round
@@ -154,11 +154,11 @@ def _select(values: Any, places: np.ndarray) -> Any:
     if isinstance(values, torch.Tensor):
         index = torch.from_numpy(places)
         return select_rows(values, index) if values.is_nested else values[index]
-    objects = values.tolist()
-    return NonTensorStack(*(objects[place] for place in places))
+    wrapped = values.tensordicts  # to wrap an object again takes ten times as long
+    return NonTensorStack(*(wrapped[place] for place in places))
 
 
 def _join(first: Any, second: Any) -> Any:
     if isinstance(first, torch.Tensor):
         return join_rows([first, second]) if first.is_nested else torch.cat([first, second])
-    return NonTensorStack(*first.tolist(), *second.tolist())
+    return NonTensorStack(*first.tensordicts, *second.tensordicts)

@@ -1,4 +1,4 @@
-"""Rows of nested tensors are selected as verl selects them."""
+"""Rows of nested tensors are cut and joined as verl cuts and joins them."""
 
 import inspect
 
@@ -6,11 +6,20 @@ import pytest
 import torch
 from tensordict import NonTensorData, NonTensorStack, TensorDict
 from verl.utils import tensordict_utils
+from verl.workers.utils import padding
 
-from gmpo_verl.patches.nested_rows import _packed_chunks, _packed_selection, join_rows
+from gmpo_verl.jagged import join_rows
+from gmpo_verl.patches.nested_rows import (
+    _packed_chunks,
+    _packed_join,
+    _packed_selection,
+    response_from_nested,
+    response_to_nested,
+)
 
 VERLS = inspect.unwrap(tensordict_utils.index_select_tensor_dict)
 VERLS_CHUNKS = inspect.unwrap(tensordict_utils.chunk_tensordict)
+VERLS_JOIN = inspect.unwrap(tensordict_utils.concat_nested_tensors)
 LENGTHS = (3, 1, 0, 5, 2)
 
 
@@ -68,13 +77,36 @@ def test_a_batch_of_nothing_is_verls():
     assert _packed_selection(VERLS)(None, [0, 1]) is None is VERLS(None, [0, 1])
 
 
+def same_rows(ours, theirs):
+    for mine, verls in zip(ours.unbind(), theirs.unbind(), strict=True):
+        assert torch.equal(mine, verls)
+
+
 def test_position_ids_of_images_are_left_to_verl():
     rows = [torch.arange(4 * length).view(4, length) for length in (2, 3)]
     ids = tensordict_utils.nested_tensor_from_tensor_list(rows, ragged_idx=2)
     batch = TensorDict({"position_ids": ids}, batch_size=2)
-    ours, theirs = _packed_selection(VERLS)(batch, [1, 0]), VERLS(batch, [1, 0])
-    for mine, verls in zip(ours["position_ids"].unbind(), theirs["position_ids"].unbind(), strict=True):
-        assert torch.equal(mine, verls)
+    same_rows(_packed_selection(VERLS)(batch, [1, 0])["position_ids"], VERLS(batch, [1, 0])["position_ids"])
+    same_rows(_packed_join(VERLS_JOIN)([ids, ids]), VERLS_JOIN([ids, ids]))
+
+
+def test_what_ranks_return_is_joined_as_verl_joins_it():
+    parts = [jagged(4), jagged(4)]
+    ours, theirs = _packed_join(VERLS_JOIN)(parts), VERLS_JOIN(parts)
+    assert torch.equal(ours.offsets(), theirs.offsets())
+    same_rows(ours, theirs)
+
+
+@pytest.mark.parametrize("shape", [(), (4,)])
+def test_responses_are_taken_out_of_a_passs_output_as_verl_takes_them(shape):
+    prompts = torch.tensor([2, 1, 3, 1, 4])
+    lengths = torch.tensor(LENGTHS)
+    mask = torch.nested.nested_tensor_from_jagged(torch.ones(sum(LENGTHS)), offsets=OFFSETS)
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), (prompts + lengths).cumsum(0)])
+    output = torch.nested.nested_tensor_from_jagged(torch.randn(int(offsets[-1]), *shape), offsets=offsets)
+    same_rows(response_from_nested(output, mask), padding.response_from_nested(output, mask))
+    padded = torch.randn(len(LENGTHS), max(LENGTHS) + 1, *shape)
+    same_rows(response_to_nested(padded, mask), padding.response_to_nested(padded, mask))
 
 
 def test_the_gradient_goes_to_the_rows_that_were_taken():
@@ -88,6 +120,9 @@ def test_the_gradient_goes_to_the_rows_that_were_taken():
 def test_verl_still_unbinds_every_field():
     assert "tensor.unbind()" in inspect.getsource(VERLS)
     assert "nt.unbind(dim=0)" in inspect.getsource(VERLS_CHUNKS)
+    assert "tensor.unbind(0)" in inspect.getsource(VERLS_JOIN)
+    for function in (padding.response_from_nested, padding.response_to_nested):
+        assert "response_list.append" in inspect.getsource(function)
 
 
 def test_everything_in_its_order_is_a_batch_of_its_own():

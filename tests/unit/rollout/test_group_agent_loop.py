@@ -20,7 +20,7 @@ from gmpo_verl.config.compose import compose
 from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
 from gmpo_verl.rollout import agent_loop
 from gmpo_verl.rollout.agent_loop import GroupAgentLoopWorker, _AgentLoopWorkerTQ
-from gmpo_verl.rollout.response_rows import UNREAD, batch_of
+from gmpo_verl.rollout.queue_rows import UNREAD, _joined
 
 N = 4
 
@@ -186,7 +186,7 @@ def by_response(run: Run) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
     """Fields and tag by the length of the response; which session got which, and how long it took, is chance."""
     found = {}
     for key, row in run.rows.items():
-        fields = {name: plain(value) for name, value in row.items() if name not in UNREAD | {"session_id"}}
+        fields = {name: plain(value) for name, value in row.items() if name not in UNREAD}
         found[len(fields["responses"])] = (fields, run.tags[key][0])
     return found
 
@@ -196,7 +196,6 @@ def test_a_group_leaves_what_verls_agent_loop_leaves(config, monkeypatch, client
     ours = Run(GroupAgentLoopWorker, config, monkeypatch, client)
     verls = Run(_AgentLoopWorkerTQ, config, monkeypatch, client)
     assert sorted(ours.rows) == sorted(verls.rows) == [f"prompt_{session}_0" for session in range(N)]
-    assert [plain(ours.rows[key]["session_id"]) for key in sorted(ours.rows)] == list(range(N))
     assert ours.tags["prompt"] == verls.tags["prompt"]
     assert sorted(by_response(ours)) == [2, 4, 6, 8]
     assert by_response(ours) == by_response(verls)
@@ -211,21 +210,24 @@ def test_what_is_left_out_is_in_no_list_of_fields_that_verls_trainers_fetch(modu
     assert not names & UNREAD
 
 
-def test_rows_are_joined_as_verl_joins_them():
-    rows = [
-        {
-            "responses": torch.arange(length),
-            "rm_scores": torch.ones(2),
-            "raw_prompt": [{"role": "user"}] * (length % 2),
-            "extra_info": {"index": [length]},
-            "uid": "a",
-            "level": None,
-        }
-        for length in (1, 4, 3)
+def test_columns_are_joined_as_verl_joins_them():
+    shared = {"style": "rule"}
+    columns = {
+        "images": [torch.arange(length) for length in (1, 4, 3)],
+        "pixels": [torch.ones(2)] * 3,
+        "raw_prompt": [[{"role": "user"}] * length for length in (1, 0, 1)],
+        "extra_fields": [{"index": [1]}, {"index": [2]}, {"index": [1]}],
+        "reward_model": [shared, shared, {"style": "rule"}],
+        "uid": ["a"] * 3,
+        "level": [None] * 3,
+        "num_turns": [2] * 3,
+    }
+    rows = [{name: values[row] for name, values in columns.items()} for row in range(3)]
+    ours = TensorDict({name: _joined(values) for name, values in columns.items()}, batch_size=3)
+    assert_tensordict_eq(ours, list_of_dict_to_tensordict(rows))
+    assert [{name: plain(ours[name][row]) for name in columns} for row in range(3)] == [
+        {name: plain(value) for name, value in row.items()} for row in rows
     ]
-    ours, verls = batch_of(rows), list_of_dict_to_tensordict(rows)
-    assert_tensordict_eq(ours, verls)
-    assert {name: plain(ours[name][1]) for name in rows[1]} == {name: plain(value) for name, value in rows[1].items()}
 
 
 @pytest.mark.parametrize("client", [LLMServerClient, FullyAsyncLLMServerClient])
