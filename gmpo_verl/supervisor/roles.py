@@ -64,12 +64,16 @@ class RoleWatch:
         self._wake_ups: dict[psutil.Process, int] = {}
 
     def discover(self, processes: Iterable[psutil.Process]) -> None:
-        """Look for essential processes among `processes`; a title counts from when it is first seen."""
+        """Look for essential processes among `processes`; a title counts from when it is first seen.
+
+        A fork has its parent's title until it has one of its own: of a raylet, any worker that it starts.
+        """
         for process in processes:
             if process in self._watched:
                 continue
-            role = role_of(command_line(process))
-            if role is not None:
+            title = command_line(process)
+            role = role_of(title)
+            if role is not None and title != _parents_title(process):
                 self._watched[process] = role
                 with contextlib.suppress(psutil.Error):
                     self._parents[process] = process.ppid()
@@ -89,3 +93,10 @@ class RoleWatch:
             self._parents.pop(process, None)
             del self._watched[process]
         return lost
+
+
+def _parents_title(process: psutil.Process) -> str | None:
+    with contextlib.suppress(psutil.Error):
+        parent = process.parent()
+        return command_line(parent) if parent is not None else None
+    return None
