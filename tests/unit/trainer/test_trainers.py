@@ -64,21 +64,66 @@ def test_the_replay_buffer_asks_at_every_poll_whether_to_go_on(mode):
     assert asked == [mode, mode]
 
 
-def test_a_long_wait_is_looked_at_less_often_and_the_next_one_often_again(monkeypatch):
-    pauses = []
-    monkeypatch.setattr("verl.trainer.ppo.v1.replay_buffer.time.sleep", pauses.append)
-    monkeypatch.setattr(ReplayBuffer, "sample", lambda self: [self._wait_for_next_poll("train", 0) for _ in range(400)])
+class Clock:
+    """Stands for verl's and our `time`: it goes on only by sleeping."""
+
+    def __init__(self):
+        self.now, self.pauses = 0.0, []
+
+    def sleep(self, seconds):
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    def monotonic(self):
+        return self.now
+
+    time = monotonic
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """Waits of a buffer until something has come after so many seconds; returns the pauses between looks."""
+    clock = Clock()
+    monkeypatch.setattr("verl.trainer.ppo.v1.replay_buffer.time", clock)
+    monkeypatch.setattr("gmpo_verl.trainer.replay_buffer.time", clock)
+
+    def sample(self, global_steps, partition_id, batch_size):
+        begun = clock.now
+        while clock.now - begun < global_steps:
+            self._wait_for_next_poll(partition_id, 0)
+
+    monkeypatch.setattr(ReplayBuffer, "sample", sample)
     buffer = fast_replay_buffer(trainer_mode="sync", **BUFFER_OPTIONS)
     for partition in ("pending_keys", "running_keys", "finished_keys", "failure_keys"):
-        getattr(buffer, partition)["train"] = set()
-    for _ in range(2):
-        pauses.clear()
-        buffer.sample()
-        assert pauses[0] == POLL_SECONDS and pauses[-1] == 0.5
-        elapsed = POLL_SECONDS
-        for pause in pauses:
-            assert pause <= POLL_SECONDS + 0.03 * elapsed
-            elapsed += pause
+        getattr(buffer, partition).update(train=set(), val=set())
+
+    def pauses(seconds, partition="train"):
+        clock.pauses.clear()
+        buffer.sample(seconds, partition, 1)
+        return list(clock.pauses)
+
+    return pauses
+
+
+def test_a_long_wait_is_looked_at_less_often(waits):
+    pauses = waits(60)
+    assert pauses[0] == POLL_SECONDS and pauses[-1] == 0.5
+    elapsed = POLL_SECONDS
+    for pause in pauses:
+        assert pause <= POLL_SECONDS + 0.03 * elapsed
+        elapsed += pause
+
+
+def test_after_a_wait_the_next_is_not_looked_at_before_most_of_it_is_over(waits):
+    looks = waits(0.3)
+    again = waits(0.3)
+    assert again[0] == pytest.approx(0.7 * sum(looks)) and again[1] == POLL_SECONDS
+    assert len(again) < 0.5 * len(looks)
+    assert waits(0.01, "val") == [POLL_SECONDS]  # of another kind nothing is known yet
+    assert waits(0.01)[0] <= 0.3  # too long once
+    assert waits(0.01)[0] < 0.2
+    waits(60)
+    assert waits(1)[0] == 0.5
 
 
 def test_verl_still_fails_without_colocated_rollouts_so_that_preflight_refuses_it():
