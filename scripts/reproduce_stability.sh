@@ -8,17 +8,24 @@ cd "$(dirname "$0")/.."
 
 readonly PYTHON=.venv/bin/python
 
-words=()
-for word in "$@"; do
-    case $word in --core | --full) words+=("${word#--}") ;; *) words+=("$word") ;; esac
-done
-((${#words[@]})) || {
-    echo "reproduce_stability: write --core, --full or the name of a study." >&2
+refuse() {
+    echo "reproduce_stability: $1" >&2
     exit 2
 }
+
+names=() plan=()
+for word in "$@"; do
+    case $word in
+        --core | --full) names+=("${word#--}") ;;
+        --plan) plan=(--plan) ;;
+        -*) refuse "there is no option $word: write --core, --full, --plan or the name of a study." ;;
+        *) names+=("$word") ;;
+    esac
+done
+((${#names[@]})) || refuse "write --core, --full or the name of a study."
 scripts/setup.sh
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-$PYTHON scripts/study/run.py "${words[@]}"
-case " ${words[*]} " in *" --plan "*) exit 0 ;; esac
+$PYTHON scripts/study/run.py "${names[@]}" "${plan[@]}"
+((!${#plan[@]})) || exit 0
 $PYTHON scripts/study/table.py
-$PYTHON scripts/study/figures.py "${words[@]}"
+$PYTHON scripts/study/figures.py "${names[@]}"

@@ -1,6 +1,7 @@
 """The runner: skips, resumes, keeps; with a stand-in for the training command."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -106,3 +107,13 @@ def test_the_kept_configuration_has_the_chosen_keys_alone(tmp_path):
     config = yaml.safe_load((tmp_path / "kept" / "config.yaml").read_text())
     assert config["seed"] == 3 and config["trainer"] == {"total_training_steps": 9}
     assert set(config) == {key.partition(".")[0] for key in CONFIG_KEYS}
+
+
+@pytest.mark.parametrize(
+    ("words", "named"), [(["--cor"], "there is no option --cor"), ([], "write --core"), (["--plan"], "write --core")]
+)
+def test_the_script_refuses_words_that_ask_for_nothing(words, named):
+    script = study_run.CHECKOUT / "scripts" / "reproduce_stability.sh"
+    ended = subprocess.run(["bash", script, *words], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"reproduce_stability: {named}") and ended.stderr.count("\n") == 1
