@@ -39,7 +39,7 @@ class GMPORewardManager(NaiveRewardManager):
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
         row = await super().run_single(data)
-        item = data[-1:][0]  # of several sequences verl grades the last
+        item = data[len(data) - 1]  # of several sequences verl grades the last
         truncated = self._is_truncated(item)
         extra = row["reward_extra_info"]
         extra["truncated"] = float(truncated)
