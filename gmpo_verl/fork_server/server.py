@@ -22,13 +22,22 @@ def main(owner_pid: int, listener_file: int, modules: list[str]) -> None:
         sys.exit(1)
     os.environ.update(_ray_environment())
     with socket.socket(fileno=listener_file) as listener:
-        for module in modules:
-            importlib.import_module(module)
+        _import(modules)
         gc.collect()
         gc.freeze()  # a collection in a fork would copy the pages of every object
         request = _Server(listener).serve()
     become(request)
     run(request.arguments)
+
+
+def _import(modules: list[str]) -> None:
+    from gmpo_verl.fork_server import ray_ids  # not before Ray's environment
+
+    with ray_ids.undrawn():
+        for module in modules:
+            importlib.import_module(module)
+    if ray_ids.forks_draw_alike():
+        sys.exit("no forks: an import has drawn one of Ray's identifiers, and all forks would draw the same ones")
 
 
 def _ray_environment() -> dict[str, str]:

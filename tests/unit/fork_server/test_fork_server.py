@@ -131,6 +131,38 @@ def test_forks_draw_different_numbers(tmp_path):
     assert drawn[0][0] != drawn[1][0] and drawn[0][1] != drawn[1][1]
 
 
+def test_workers_that_are_forks_draw_different_identifiers_of_rays(tmp_path):
+    server = str(start(tmp_path))
+    code = (
+        "import sys; assert 'verl' in sys.modules; from ray._raylet import JobID, TaskID;"
+        "print(TaskID.for_fake_task(JobID.from_int(1)))"
+    )
+    first, second = (subprocess.check_output([server, "-c", code], env=environment(server)) for _ in range(2))
+    assert first != second
+
+
+def test_a_server_that_has_drawn_one_of_rays_identifiers_makes_no_forks(tmp_path, monkeypatch):
+    (tmp_path / "draws.py").write_text(
+        "from ray._raylet import JobID, TaskID\ndrawn = TaskID.for_fake_task(JobID.from_int(1))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    python = str(start(tmp_path, ["draws"]))
+    result = subprocess.run([python, "-c", "import sys; sys.exit('draws' in sys.modules)"], timeout=60)
+    assert result.returncode == 0
+    assert "no forks: an import has drawn" in (tmp_path / "fork_server.log").read_text()
+
+
+def test_rays_actor_classes_still_draw_at_import():
+    code = (
+        "import contextlib, ray; from gmpo_verl.fork_server import ray_ids\n"
+        "for place in (ray_ids.undrawn, contextlib.nullcontext):\n"
+        "    with place():\n"
+        "        ray.remote(type('Actor', (), {}))\n"
+        "    print(ray_ids.forks_draw_alike())\n"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "True"]
+
+
 def test_without_a_server_the_client_is_python(tmp_path: Path):
     python = str(start(tmp_path, ["a_module_that_does_not_exist"]))
     result = subprocess.run([python, "-c", "import sys; sys.exit('decimal' in sys.modules)"], timeout=60)
