@@ -11,7 +11,7 @@ from pathlib import Path
 from design import RESULTS, Study, read_design
 from measures import Result, read_result
 
-from gmpo_verl.evaluation.bootstrap import Estimate, estimate
+from gmpo_verl.evaluation.bootstrap import estimate
 from gmpo_verl.files import write_atomically
 
 Figure = Callable[[Result], float | None]
@@ -53,11 +53,18 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
     return statistics.fmean(values), error
 
 
-def paired_difference(arm: dict[int, Result], first: dict[int, Result], figure: Figure) -> Estimate | None:
-    """The mean of arm minus first over the seeds that both have, with its interval; None without such a seed."""
+def paired_differences(arm: dict[int, Result], first: dict[int, Result], figure: Figure) -> list[float]:
+    """Arm minus first, for each seed that both have."""
     pairs = [(figure(arm[seed]), figure(first[seed])) for seed in sorted(set(arm) & set(first))]
-    differences = [a - b for a, b in pairs if a is not None and b is not None]
-    return estimate(differences) if differences else None
+    return [a - b for a, b in pairs if a is not None and b is not None]
+
+
+def mean_and_interval(differences: Sequence[float], text: str) -> str:
+    """The mean with its bootstrap interval; of one difference itself, as one says nothing of others."""
+    if len(differences) < 2:
+        return "".join(f"{difference:{text}}" for difference in differences)
+    found = estimate(differences)
+    return f"{found.value:{text}} ({found.low:{text}} to {found.high:{text}})"
 
 
 def table(study: Study, results: dict[str, dict[int, Result]]) -> str:
@@ -76,9 +83,10 @@ def table(study: Study, results: dict[str, dict[int, Result]]) -> str:
     if first in done and others:
         lines += ["", *_header(f"minus {first}", *(name for name, _, _ in DIFFERENCES))]
         for arm in others:
-            found = [paired_difference(results[arm], results[first], figure) for _, figure, _ in DIFFERENCES]
-            texts = [_interval(each, text) for each, (_, _, text) in zip(found, DIFFERENCES, strict=True)]
-            lines.append(_row(arm, *texts))
+            found = [
+                (paired_differences(results[arm], results[first], figure), text) for _, figure, text in DIFFERENCES
+            ]
+            lines.append(_row(arm, *(mean_and_interval(*each) for each in found)))
     return "\n".join([*lines, ""])
 
 
@@ -123,10 +131,6 @@ def _cell(values: Sequence[float | None], text: str) -> str:
         return ""
     mean, error = mean_and_error(known)
     return f"{mean:{text}}" + (f" ± {error:{text}}" if error is not None else "")
-
-
-def _interval(found: Estimate | None, text: str) -> str:
-    return "" if found is None else f"{found.value:{text}} ({found.low:{text}} to {found.high:{text}})"
 
 
 def _header(*names: str) -> list[str]:
