@@ -12,19 +12,23 @@ from gmpo_verl.reporting.thresholds import REWARD_KEPT, STRETCH
 
 # The rounds around the middle of a run over which entropy is averaged, as shares of its length.
 MID = (0.4, 0.6)
+LATE = 3  # validations
 
 
 @dataclass(frozen=True)
 class Result:
     """What the table says of one run; None where it was not measured.
 
-    `accuracy` is the last validation's. The log ratio's extremes are over a round's tokens, averaged over rounds.
+    `accuracy` is the last validation's, `late_accuracy` the mean of the last LATE. The log ratio's extremes are over a
+    round's tokens, averaged over rounds, as is `clipped`, the fraction of tokens whose clip binds on either side.
     `gradient_spread` is the standard deviation of the gradient norm over rounds, divided by its mean.
     """
 
     seed: int
     start: float | None
     accuracy: float | None
+    late_accuracy: float | None
+    clipped: float | None
     log_ratio_high: float | None
     log_ratio_low: float | None
     entropy: float | None
@@ -44,6 +48,8 @@ def read_result(folder: Path) -> Result:
         seed=made["seed"],
         start=_over(run, lambda values: values[0], *accuracy),
         accuracy=_over(run, lambda values: values[-1], *accuracy),
+        late_accuracy=_over(run, lambda values: statistics.fmean(values[-LATE:]), *accuracy),
+        clipped=_clipped(run),
         log_ratio_high=_over(run, statistics.fmean, names.LOG_RATIO_MAX),
         log_ratio_low=_over(run, statistics.fmean, names.LOG_RATIO_MIN),
         entropy=_at_mid(run),
@@ -59,6 +65,11 @@ def _over(run: Run, take: Callable[[list[float]], float], *metric: str) -> float
     series = run.series(*metric)
     values = [value for _, value in series.finite] if series else []
     return take(values) if values else None
+
+
+def _clipped(run: Run) -> float | None:
+    high, low = (_over(run, statistics.fmean, name) for name in (names.CLIP_HIGH, names.CLIP_LOW))
+    return None if high is None or low is None else high + low
 
 
 def _spread(values: list[float]) -> float:

@@ -27,6 +27,8 @@ def log_ratio_range(result: Result) -> float | None:
 COLUMNS: tuple[tuple[str, Figure, str], ...] = (
     ("accuracy, first", lambda result: result.start, ".3f"),
     ("accuracy, last", lambda result: result.accuracy, ".3f"),
+    ("accuracy, last three", lambda result: result.late_accuracy, ".3f"),
+    ("clipped", lambda result: result.clipped, ".2%"),
     ("log ratio, high", lambda result: result.log_ratio_high, ".2f"),
     ("log ratio, low", lambda result: result.log_ratio_low, ".2f"),
     ("entropy, mid", lambda result: result.entropy, ".3f"),
@@ -34,13 +36,15 @@ COLUMNS: tuple[tuple[str, Figure, str], ...] = (
 )
 DIFFERENCES: tuple[tuple[str, Figure, str], ...] = (
     ("accuracy, last", lambda result: result.accuracy, "+.3f"),
+    ("accuracy, last three", lambda result: result.late_accuracy, "+.3f"),
     ("log-ratio range", log_ratio_range, "+.2f"),
     ("entropy, mid", lambda result: result.entropy, "+.3f"),
     ("gradient spread", lambda result: result.gradient_spread, "+.2f"),
 )
 LEGEND = (
-    "Means over seeds, with the standard error. Log ratio: the largest and the smallest of a round's tokens, averaged "
-    "over rounds. Entropy: nats a token, in the middle fifth of the rounds. Gradient spread: standard deviation of the "
+    "Means over seeds, with the standard error. Last three: the mean of the last three validations. Clipped: the "
+    "fraction of tokens whose clip binds. Log ratio: the largest and the smallest of a round's tokens, averaged over "
+    "rounds. Entropy: nats a token, in the middle fifth of the rounds. Gradient spread: standard deviation of the "
     "gradient norm over rounds, divided by its mean. Collapsed: stopped by a guard, or the reward fell below half of "
     "its best. Differences: the arm minus the first, by seeds, with the 95 % interval of a bootstrap over seeds; with "
     "five or fewer seeds such intervals are too narrow."

@@ -32,6 +32,8 @@ def leave_run(
             "actor/grad_norm": norms[step % len(norms)],
             "gmpo/log_ratio_max": high,
             "gmpo/log_ratio_min": low,
+            "gmpo/clip_frac_high": 0.01 * (step % 2),
+            "gmpo/clip_frac_low": 0.02,
         }
         if step % stride == 0 and step // stride < len(accuracies):
             data["val-core/x/acc/mean@4"] = accuracies[step // stride]

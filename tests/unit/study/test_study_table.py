@@ -10,11 +10,13 @@ ACCURACY = DIFFERENCES[0][1]
 
 
 def test_the_figures_of_a_run_are_those_of_its_metrics(tmp_path):
-    folder = leave_run(tmp_path, "a", 3, [0.1, 0.4, 0.8], high=2.0, low=-3.0, entropy=0.25, norms=[1.0, 3.0])
+    folder = leave_run(tmp_path, "a", 3, [0.1, 0.4, 0.6, 0.8], high=2.0, low=-3.0, entropy=0.25, norms=[1.0, 3.0])
     result = read_result(folder)
     assert (result.seed, result.start, result.accuracy) == (3, 0.1, 0.8)
     assert (result.log_ratio_high, result.log_ratio_low, result.entropy) == (2.0, -3.0, 0.25)
     assert result.gradient_spread == pytest.approx(0.5)
+    assert result.late_accuracy == pytest.approx(0.6)
+    assert result.clipped == pytest.approx(0.025)  # on the high side in every second of ten rounds
     assert not result.collapsed
 
 
