@@ -16,7 +16,13 @@ Group = tuple[list[AgentLoopOutput], dict[str, Any]]  # responses to a prompt, a
 
 
 def output_of(loop: Any, prompt_ids: list[int], response: TokenOutput) -> AgentLoopOutput:
-    """What verl's single-turn loop makes of a response."""
+    """What verl's single-turn loop makes of a response.
+
+    Raises:
+        ValueError: the response has no token, and so no place for its score.
+    """
+    if not response.token_ids:
+        raise ValueError("vLLM returned a response without a token")
     builder, log_probs = loop.continuous_token_builder, response.log_probs or None
     merged = builder.merge_assistant_tokens(prompt_ids, response.token_ids)
     mask, log_probs = builder.align_response_metadata(

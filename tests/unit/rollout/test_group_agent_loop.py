@@ -269,6 +269,22 @@ def test_a_group_that_fails_says_so_and_leaves_nothing(config, monkeypatch):
     assert not run.rows
 
 
+def test_a_response_without_a_token_fails_its_group_alone(config, monkeypatch):
+    whole = Server._generate_group
+
+    async def generate_group(self: Server, *args: Any) -> list[TokenOutput]:
+        responses = await whole(self, *args)
+        if self.calls == 2:
+            responses[1].token_ids, responses[1].log_probs = [], []
+        return responses
+
+    monkeypatch.setattr(Server, "_generate_group", generate_group)
+    run = Run(GroupAgentLoopWorker, config, monkeypatch, texts=("37+58=", "3+5=", "1+2="))
+    ends = sorted(run.tags[uid][-1]["status"] for uid in ("prompt", "second", "third"))
+    assert ends == ["failure", "finished", "finished"]
+    assert len(run.rows) == 2 * N
+
+
 def test_a_prompt_may_ask_for_another_number_of_responses(config, monkeypatch):
     assert len(Run(GroupAgentLoopWorker, config, monkeypatch, __rollout_n__=2).rows) == 2
 
