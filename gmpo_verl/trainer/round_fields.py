@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 import transfer_queue
-from tensordict import NonTensorStack, TensorDict
+from tensordict import NonTensorData, NonTensorStack, TensorDict
 from verl.utils.tensordict_utils import assign_non_tensor
 
 from gmpo_verl.jagged import join_rows, select_rows
@@ -111,6 +111,8 @@ class RoundFields:
     def _write(self, keys: Sequence[str], fields: TensorDict) -> None:
         rows = np.array([self._rows[key] for key in keys])
         for name, values in fields.items():
+            if isinstance(values, NonTensorData):
+                continue  # of the batch, as the metrics of a pass, and no response's
             self._columns.setdefault(name, _Column()).write(rows, _as_the_queue_returns(values), len(self._rows))
 
 

@@ -169,6 +169,16 @@ def test_a_pass_takes_tensors_and_options_and_its_tensors_are_held(held, queue):
     assert queue.calls == []
 
 
+def test_what_a_pass_says_of_its_batch_is_not_held(held):
+    def compute_log_prob(data):
+        output = {"log_probs": -data["input_ids"], "metrics": NonTensorData({"mfu": 0.5})}
+        return TensorDict(output, batch_size=len(data))
+
+    for keys in (KEYS[:2], KEYS[2:]):  # a round in two parts
+        held.given(compute_log_prob)(batch_of(keys))
+    assert set(held.kv_batch_get(KEYS, "train", ["log_probs", "metrics"]).keys()) == {"log_probs"}
+
+
 def test_what_a_pass_returns_of_the_round_as_a_whole_is_returned(held):
     metrics = TensorDict({"metrics": NonTensorData({"loss": 1.0})}, batch_size=())
     assert held.given(lambda data: metrics)(batch_of()) is metrics
