@@ -81,10 +81,10 @@ def test_what_ends_with_its_parent_is_not_named() -> None:
 
 
 def test_a_fork_is_not_what_its_parent_is() -> None:
-    code = "import os, time; print(os.fork(), flush=True); time.sleep(60)"
+    code = "import os, time; pid = os.fork(); pid and print(pid, flush=True); time.sleep(60)"
     raylet = subprocess.Popen(["/ray/raylet", "-c", code], executable=sys.executable, stdout=subprocess.PIPE, text=True)
     assert raylet.stdout is not None
-    fork = next(pid for pid in map(int, (raylet.stdout.readline(), raylet.stdout.readline())) if pid)
+    fork = int(raylet.stdout.readline())
     watch = RoleWatch()
     watch.discover(titled(raylet.pid, fork))
     psutil.Process(fork).kill()
