@@ -12,6 +12,7 @@ from verl import DataProto
 from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 from verl.utils.seqlen_balancing import calculate_workload, get_seqlen_balanced_partitions
 
+from gmpo_verl.jagged import jagged
 from gmpo_verl.trainer.guards import TrainingStoppedError
 from gmpo_verl.trainer.pruning import kept_rows, why_not_exact
 
@@ -78,7 +79,8 @@ class Pruner:
             return batch
         # verl's metrics look at the advantage of every response; those that stay get theirs from verl.
         left = sorted(set(range(len(batch))) - set(kept))
-        rows = torch.nested.as_nested_tensor([torch.zeros(widths[row]) for row in left], layout=torch.jagged)
+        lengths = widths[left]
+        rows = jagged(torch.zeros(int(lengths.sum())), lengths)
         fields = {"advantages": rows, "returns": rows}
         keys, zeros = [batch.keys[row] for row in left], TensorDict(fields, batch_size=len(left))
         self._queue.kv_batch_put(keys=keys, partition_id=batch.partition_id, fields=zeros)
@@ -96,13 +98,13 @@ class Pruner:
 
         return update
 
-    def _advantages(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor, list[int], np.ndarray]:
+    def _advantages(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, np.ndarray]:
         """Advantages and response mask, [B, T] each; the responses' own widths; their prompts."""
         algorithm = self._config.algorithm
         data = self._queue.kv_batch_get(
             keys=batch.keys, partition_id=batch.partition_id, select_fields=["uid", "response_mask", "rm_scores"]
         )
-        widths = data["response_mask"].offsets().diff().tolist()
+        widths = data["response_mask"].offsets().diff()
         uids = np.array(data.pop("uid").tolist(), dtype=object)
         rows = DataProto(batch=data.to_padded_tensor())
         rows.non_tensor_batch["uid"] = uids
