@@ -1,18 +1,14 @@
 """A group rolled out at once leaves what verl's own agent loop leaves, response for response."""
 
-import ast
 import asyncio
 import copy
-import inspect
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
+from plain_values import plain
 from tensordict import TensorDict
 from transformers import Qwen2Config
-from verl.trainer.ppo.v1 import agent_loop_tq, replay_buffer, trainer_base
-from verl.utils.tensordict_utils import assert_tensordict_eq, list_of_dict_to_tensordict
+from verl.trainer.ppo.v1 import agent_loop_tq
 from verl.workers.rollout.llm_server import FullyAsyncLLMServerClient, LLMServerClient
 from verl.workers.rollout.replica import TokenOutput
 
@@ -20,7 +16,7 @@ from gmpo_verl.config.compose import compose
 from gmpo_verl.data.arithmetic.tokenizer import make_tokenizer
 from gmpo_verl.rollout import agent_loop
 from gmpo_verl.rollout.agent_loop import GroupAgentLoopWorker, _AgentLoopWorkerTQ
-from gmpo_verl.rollout.queue_rows import UNREAD, _joined
+from gmpo_verl.rollout.queue_rows import UNREAD
 
 N = 4
 
@@ -175,13 +171,6 @@ class Run:
             self.tags[key] = [tags[row]]
 
 
-def plain(value: Any) -> Any:
-    value = getattr(value, "data", value) if not isinstance(value, torch.Tensor) else value
-    if isinstance(value, torch.Tensor | np.ndarray):
-        return value.tolist()
-    return {name: plain(item) for name, item in value.items()} if isinstance(value, dict) else value
-
-
 def by_response(run: Run) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
     """Fields and tag by the length of the response; which session got which, and how long it took, is chance."""
     found = {}
@@ -199,35 +188,6 @@ def test_a_group_leaves_what_verls_agent_loop_leaves(config, monkeypatch, client
     assert ours.tags["prompt"] == verls.tags["prompt"]
     assert sorted(by_response(ours)) == [2, 4, 6, 8]
     assert by_response(ours) == by_response(verls)
-
-
-@pytest.mark.parametrize("module", [trainer_base, replay_buffer])
-def test_what_is_left_out_is_in_no_list_of_fields_that_verls_trainers_fetch(module):
-    tree = ast.parse(inspect.getsource(module))
-    lists = [node.elts for node in ast.walk(tree) if isinstance(node, ast.List)]
-    names = {item.value for items in lists for item in items if isinstance(item, ast.Constant)}
-    assert "rm_scores" in names
-    assert not names & UNREAD
-
-
-def test_columns_are_joined_as_verl_joins_them():
-    shared = {"style": "rule"}
-    columns = {
-        "images": [torch.arange(length) for length in (1, 4, 3)],
-        "pixels": [torch.ones(2)] * 3,
-        "raw_prompt": [[{"role": "user"}] * length for length in (1, 0, 1)],
-        "extra_fields": [{"index": [1]}, {"index": [2]}, {"index": [1]}],
-        "reward_model": [shared, shared, {"style": "rule"}],
-        "uid": ["a"] * 3,
-        "level": [None] * 3,
-        "num_turns": [2] * 3,
-    }
-    rows = [{name: values[row] for name, values in columns.items()} for row in range(3)]
-    ours = TensorDict({name: _joined(values) for name, values in columns.items()}, batch_size=3)
-    assert_tensordict_eq(ours, list_of_dict_to_tensordict(rows))
-    assert [{name: plain(ours[name][row]) for name in columns} for row in range(3)] == [
-        {name: plain(value) for name, value in row.items()} for row in rows
-    ]
 
 
 @pytest.mark.parametrize("client", [LLMServerClient, FullyAsyncLLMServerClient])
