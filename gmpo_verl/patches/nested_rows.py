@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from tensordict import TensorDict
 
-from gmpo_verl.jagged import cut_rows, is_jagged, join_rows, select_rows
+from gmpo_verl.jagged import cut_rows, is_jagged, jagged, join_rows, select_rows
 
 
 def install() -> None:
@@ -63,7 +63,7 @@ def _packed_selection(verls: Any) -> Any:
             return verls(batch, indices)
         rows = torch.as_tensor(indices)
         if len(rows) == len(batch) and torch.equal(rows, torch.arange(len(rows))):
-            return batch.clone(recurse=False)  # a micro-batch of everything
+            return _whole(batch)  # a micro-batch of everything
         nested = _jagged_fields(batch)
         rest = verls(batch.exclude(*nested), rows)
         rest.update({name: select_rows(value, rows) for name, value in nested.items()})
@@ -76,7 +76,7 @@ def _packed_chunks(verls: Any) -> Any:
     @functools.wraps(verls)
     def chunk(batch: TensorDict, chunks: int) -> list[TensorDict]:
         if chunks == 1:
-            return [batch.clone(recurse=False)]
+            return [_whole(batch)]
         nested = _jagged_fields(batch)
         parts = list(verls(batch.exclude(*nested), chunks))
         for part, rows in zip(parts, torch.arange(len(batch)).chunk(chunks), strict=True):
@@ -92,6 +92,15 @@ def _packed_join(verls: Any) -> Any:
         return join_rows(tensors) if all(map(is_jagged, tensors)) else verls(tensors)
 
     return join
+
+
+def _whole(batch: TensorDict) -> TensorDict:
+    """All rows; made again, as those that a worker is sent (`TensorDict.consolidate`) do not know the longest any more.
+
+    torch would pad them to the length of all rows together.
+    """
+    nested = {name: jagged(value.values(), value.offsets().diff()) for name, value in _jagged_fields(batch).items()}
+    return batch.clone(recurse=False).update(nested)
 
 
 def _jagged_fields(batch: TensorDict) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def test_two_nodes_train_and_before_the_time_limit_the_job_saves_and_goes_on_by_
     job.limit(minutes=60)
     saved = saved_step(job)
     assert f"Saved step {saved} and stopped, as asked." in job.output
-    assert job.wait(START + 120) == "COMPLETED"
+    assert job.wait(START + 120) == "COMPLETED", job.output[-8000:]
     shown = job.show()
     assert shown["ExitCode"] == "0:0" and shown["Restarts"] == "1"
     assert f"resuming at step {saved + 1}" in (logs_of(job, 1) / "job.log").read_text()

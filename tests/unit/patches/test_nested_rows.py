@@ -1,6 +1,7 @@
 """Rows of nested tensors are cut and joined as verl cuts and joins them."""
 
 import inspect
+import pickle
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from tensordict import NonTensorData, NonTensorStack, TensorDict
 from verl.utils import tensordict_utils
 from verl.workers.utils import padding
 
+from gmpo_verl.jagged import jagged as jagged_rows
 from gmpo_verl.jagged import join_rows
 from gmpo_verl.patches.nested_rows import (
     _packed_chunks,
@@ -130,7 +132,19 @@ def test_everything_in_its_order_is_a_batch_of_its_own():
     chosen = _packed_selection(VERLS)(batch, list(range(5)))
     chosen["mine"] = torch.ones(5)
     assert "mine" not in batch
-    assert chosen["logits"] is batch["logits"]
+    assert chosen["logits"].values().data_ptr() == batch["logits"].values().data_ptr()
+
+
+@pytest.mark.parametrize("lengths", [[5, 5], LENGTHS])
+def test_what_a_worker_is_sent_is_padded_to_its_longest_row(lengths):
+    rows = jagged_rows(torch.randn(sum(lengths)), torch.tensor(lengths))
+    batch = TensorDict({"old_log_probs": rows}, batch_size=len(lengths))
+    sent = pickle.loads(pickle.dumps(batch.consolidate()))
+    assert sent["old_log_probs"].to_padded_tensor(0.0).shape[1] == sum(lengths)  # why all rows are made again
+    (chunk,) = _packed_chunks(VERLS_CHUNKS)(sent, 1)
+    for ours in (_packed_selection(VERLS)(sent, list(range(len(lengths)))), chunk):
+        padded = ours.to_padded_tensor()["old_log_probs"]
+        assert torch.equal(padded, rows.to_padded_tensor(0.0)) and padded.shape[1] == max(lengths)
 
 
 def test_joined_rows_are_those_of_the_parts():
