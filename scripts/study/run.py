@@ -40,9 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     runs = design.runs(design.studies[name] for name in dict.fromkeys(names))
     missing = [run for run in runs if not (options.results / "runs" / run.name / "run.json").is_file()]
-    print(
-        f"{len(runs)} runs, {len(runs) - len(missing)} of them done{_time_left(missing, options.results)}", flush=True
-    )
+    left = _time_left(missing, options.results) if missing else "; --results DIR trains them anew, into DIR"
+    print(f"{len(runs)} runs, {len(runs) - len(missing)} of them done{left}", flush=True)
     if options.plan:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--plan | head` ends quietly
         for run in missing:

@@ -50,6 +50,7 @@ def test_every_run_is_trained_once_and_leaves_its_metrics(command, tmp_path, cap
     assert "10 of 10 done" in capsys.readouterr().out
     assert command() == 0
     assert len(started(tmp_path)) == 10
+    assert capsys.readouterr().out == "10 runs, 10 of them done; --results DIR trains them anew, into DIR\n"
 
 
 def test_a_run_that_was_stopped_ends_the_command_and_is_begun_again(command, tmp_path):
@@ -110,7 +111,14 @@ def test_the_kept_configuration_has_the_chosen_keys_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "named"), [(["--cor"], "there is no option --cor"), ([], "write --core"), (["--plan"], "write --core")]
+    ("words", "named"),
+    [
+        (["--cor"], "there is no option --cor"),
+        ([], "write --core"),
+        (["--plan"], "write --core"),
+        (["--core", "--results"], "--results names no folder"),
+        (["--results", "--core"], "--results names no folder"),
+    ],
 )
 def test_the_script_refuses_words_that_ask_for_nothing(words, named):
     script = study_run.CHECKOUT / "scripts" / "reproduce_stability.sh"
