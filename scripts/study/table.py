@@ -73,24 +73,26 @@ def mean_and_interval(differences: Sequence[float], text: str) -> str:
 
 def table(study: Study, results: dict[str, dict[int, Result]]) -> str:
     """The tables of one study in markdown; `results` by arm and seed."""
-    done = [arm for arm in study.arms if results.get(arm)]
-    counted = [result for arm in done for seed, result in results[arm].items() if seed < study.seeds]
+    own = {
+        arm: {seed: result for seed, result in sorted(results.get(arm, {}).items()) if seed < study.seeds}
+        for arm in study.arms
+    }
+    done = {arm: found for arm, found in own.items() if found}
+    counted = [result for found in done.values() for result in found.values()]
     lines = [f"## {study.name}: {len(counted)} of {study.seeds * len(study.arms)} runs", ""]
     lines += [_origin(study.name, counted), ""]
     lines += _header("arm", "seeds", *(name for name, _, _ in COLUMNS), "collapsed", "minutes a run")
-    for arm in done:
-        runs = [result for seed, result in sorted(results[arm].items()) if seed < study.seeds]
+    for arm, found in done.items():
+        runs = list(found.values())
         cells = [_cell([figure(run) for run in runs], text) for _, figure, text in COLUMNS]
         minutes = statistics.fmean(run.seconds for run in runs) / 60
         lines.append(_row(arm, len(runs), *cells, sum(run.collapsed for run in runs), f"{minutes:.1f}"))
-    first, others = study.arms[0], [arm for arm in done if arm != study.arms[0]]
-    if first in done and others:
-        lines += ["", *_header(f"minus {first}", *(name for name, _, _ in DIFFERENCES))]
-        for arm in others:
-            found = [
-                (paired_differences(results[arm], results[first], figure), text) for _, figure, text in DIFFERENCES
-            ]
-            lines.append(_row(arm, *(mean_and_interval(*each) for each in found)))
+    name, first = study.arms[0], done.pop(study.arms[0], None)
+    if first and done:
+        lines += ["", *_header(f"minus {name}", *(name for name, _, _ in DIFFERENCES))]
+        for arm, found in done.items():
+            pairs = [(paired_differences(found, first, figure), text) for _, figure, text in DIFFERENCES]
+            lines.append(_row(arm, *(mean_and_interval(*each) for each in pairs)))
     return "\n".join([*lines, ""])
 
 

@@ -78,7 +78,8 @@ def test_only_seeds_that_both_arms_have_are_compared(tmp_path):
 def test_the_table_says_how_much_of_the_study_is_done(tmp_path):
     leave_run(tmp_path, "gmpo", 0, [0.1, 0.7], seconds=120)
     leave_run(tmp_path, "grpo", 0, [0.1, 0.5], rewards=[0.9] * 10 + [0.1] * 10)
-    leave_run(tmp_path, "grpo", 7, [0.1, 0.1])
+    for other in ("gmpo", "grpo"):  # a seed that another study has
+        leave_run(tmp_path, other, 7, [0.1, 0.1])
     text = table(Study("core", 5, ("gmpo", "grpo", "hmpo")), read_results(tmp_path))
     assert "## core: 2 of 15 runs" in text
     assert "`scripts/reproduce_stability.sh core`: 3 min, at c0ffee, on abacus." in text
