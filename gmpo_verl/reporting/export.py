@@ -79,6 +79,7 @@ def printed(figure: Figure) -> go.Figure:
             "y": 1.02,
             "yanchor": "bottom",
             "orientation": "h",
+            "tracegroupgap": 0,
             "font": {"size": 9},
         },
         xaxis=axis,

@@ -53,7 +53,8 @@ def _figure(
     words = [f"{mean:.3g} at {exponent:g}" for exponent, mean, _ in points]
     if annealed:
         mean, _ = _mean(measure, annealed)
-        plot.add_hline(y=mean, line_dash="dash", line_color=colour(1), line_width=1, annotation_text="annealed")
+        plot.add_hline(y=mean, line_dash="dash", line_color=colour(1), line_width=1)
+        plot.add_annotation(x=-1.5, y=mean, text="2 to -2", showarrow=False, yanchor="bottom")  # between two points
         words.append(f"{mean:.3g} annealed")
     caption = "Means over seeds with standard errors; 0 is the geometric mean (GMPO), -1 the harmonic one (HMPO)."
     return Figure(key, "stability", f"{title} by exponent", caption, f"{title}: {', '.join(words)}.", plot)
