@@ -21,7 +21,7 @@ def estimate(rewards: list[float], index: list[str], tokens: int = 3, **config: 
     return advantages[:, 0]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     groups=st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=2, max_size=6), min_size=1, max_size=5),
     order=st.randoms(),

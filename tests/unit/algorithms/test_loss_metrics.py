@@ -52,7 +52,7 @@ def by_hand(batch: dict[str, torch.Tensor], objective: Objective) -> dict[str, f
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 1000), name=st.sampled_from(["gmpo", "sequence clip", "no clip", "no length norm", "grpo"]))
 def test_metrics_are_what_a_loop_over_tokens_counts(seed, name):
     batch = random_batch(seed, rows=9, spread=6.0 if name == "no length norm" else 0.6)
@@ -61,7 +61,7 @@ def test_metrics_are_what_a_loop_over_tokens_counts(seed, name):
     assert measured == pytest.approx(by_hand(batch, FAMILY[name]), rel=1e-12, abs=1e-15)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), cut=st.integers(1, 8))
 def test_metrics_do_not_depend_on_the_cut(seed, cut):
     batch = random_batch(seed, rows=9)

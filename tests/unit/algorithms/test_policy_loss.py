@@ -24,7 +24,7 @@ def verl_config(**options: object) -> FSDPActorConfig:
     return FSDPActorConfig(strategy="fsdp2", rollout_n=1, ppo_micro_batch_size_per_gpu=1, **options)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     seed=st.integers(0, 10_000),
     objective=st.sampled_from(list(FAMILY.values())),

@@ -21,7 +21,7 @@ EXPONENTS = st.floats(-4, 4, allow_subnormal=False)
 members = pytest.mark.parametrize("objective", FAMILY.values(), ids=FAMILY.keys())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 10_000),
     member=st.sampled_from(list(FAMILY.values())),
@@ -40,7 +40,7 @@ def test_loss_and_gradient_equal_the_naive_reference_for_any_window(seed, member
         torch.testing.assert_close(gradient, log_prob.grad, rtol=1e-9, atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), lower=EXPONENTS, higher=EXPONENTS)
 def test_the_mean_grows_with_its_exponent_and_stays_between_the_extremes(seed, lower, higher):
     lower, higher = sorted((lower, higher))
@@ -51,7 +51,7 @@ def test_the_mean_grows_with_its_exponent_and_stays_between_the_extremes(seed, l
     assert (x.amin(-1) - 1e-12 <= low).all() and (high <= x.amax(-1) + 1e-12).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), exponent=st.sampled_from([1e-6, -1e-6, 1e-9]))
 def test_exponent_near_zero_goes_over_into_the_geometric_mean(seed, exponent):
     batch = random_batch(seed)

@@ -170,7 +170,7 @@ anything = st.lists(
 
 @given(anything, st.sampled_from(get_args(Template)))
 @example("{\n\xa00", "none")
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_whatever_the_text_an_answer_is_stripped_and_short_or_none(response: str, template: Template) -> None:
     answer = extract_answer(response, template)
     assert answer is None or (answer == answer.strip() and len(answer) <= MAX_ANSWER_CHARS)
@@ -182,7 +182,6 @@ def test_whatever_the_text_an_answer_is_stripped_and_short_or_none(response: str
         lambda text: text.count("{") == text.count("}") == 0
     )
 )
-@settings(deadline=None)
 def test_what_is_boxed_is_found(content: str) -> None:
     if not content.endswith("\\"):
         assert extract_answer(f"so it is $\\boxed{{{content}}}$.") == content.strip()

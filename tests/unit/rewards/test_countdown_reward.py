@@ -31,7 +31,7 @@ def trees(values):
                 yield f"({left}{sign}{right})", value
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(numbers, min_size=1, max_size=3))
 def test_every_expression_has_the_value_that_a_search_over_all_of_them_gives_it(values):
     for text, value in trees(values):

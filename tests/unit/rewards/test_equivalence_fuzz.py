@@ -25,26 +25,25 @@ numbers = st.fractions(min_value=-10_000, max_value=10_000, max_denominator=1000
 @given(anything, anything)
 @example("5^{th}", r">>>>{\frac\frac(x = 5")
 @example("x = 1, 2" * 100, "1+i, 1-i" * 100)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_no_text_makes_the_cheap_comparison_raise(answer: str, truth: str) -> None:
     assert cheap_verdict(answer, (truth,)) in (True, False, None)
 
 
 @given(anything)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_an_answer_equals_itself(text: str) -> None:
     if normalize(text):
         assert cheap_verdict(text, (text,)) is True
 
 
 @given(st.sampled_from(SPELLINGS))
-@settings(max_examples=len(SPELLINGS), deadline=None)
+@settings(max_examples=len(SPELLINGS))
 def test_normalizing_twice_changes_nothing(text: str) -> None:
     assert normalize(normalize(text)) == normalize(text)
 
 
 @given(numbers, numbers)
-@settings(deadline=None)
 def test_fractions_are_equal_exactly_when_their_values_are(a: Fraction, b: Fraction) -> None:
     spellings_a = [f"{a.numerator}/{a.denominator}", rf"\frac{{{2 * a.numerator}}}{{{2 * a.denominator}}}", f"x = {a}"]
     spelling_b = rf"\dfrac{{{b.numerator}}}{{{b.denominator}}}"
@@ -54,7 +53,6 @@ def test_fractions_are_equal_exactly_when_their_values_are(a: Fraction, b: Fract
 
 
 @given(st.lists(numbers, min_size=2, max_size=5), st.randoms(use_true_random=False))
-@settings(deadline=None)
 def test_lists_and_sets_have_no_order_and_tuples_have(values: list[Fraction], order: Random) -> None:
     shuffled = list(values)
     order.shuffle(shuffled)
@@ -65,7 +63,6 @@ def test_lists_and_sets_have_no_order_and_tuples_have(values: list[Fraction], or
 
 
 @given(numbers)
-@settings(deadline=None)
 def test_six_decimals_equal_a_fraction_and_three_do_not(value: Fraction) -> None:
     exact = f"{value.numerator}/{value.denominator}"
     if abs(value) >= 1:
@@ -76,7 +73,7 @@ def test_six_decimals_equal_a_fraction_and_three_do_not(value: Fraction) -> None
 
 
 @given(st.integers(-30, 30), st.integers(-30, 30), st.integers(1, 9))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_reordered_and_expanded_polynomials_stay_equal(a: int, b: int, c: int) -> None:
     expanded = f"{c}x^2 + ({c * (a + b)})x + ({c * a * b})"
     factored = f"{c}(x + ({a}))(x + ({b}))"
@@ -91,6 +88,6 @@ def test_reordered_and_expanded_polynomials_stay_equal(a: int, b: int, c: int) -
         st.sampled_from([fragment for fragment in FRAGMENTS if "^" not in fragment and fragment != "!"]), max_size=8
     ).map("".join)
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_text_makes_the_symbolic_comparison_raise(answer: str) -> None:
     assert is_equivalent(answer, r"\frac{x+1}{2}") in (True, False)

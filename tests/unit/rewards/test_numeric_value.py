@@ -67,7 +67,7 @@ def value_by_sympy(text: str) -> complex | None:
 @example("2(1+2)")
 @example(r"-2\frac{1}{2}")
 @example(r"2\ln(3)+1")
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_value_is_sympys(text: str) -> None:
     value = numeric_value(text)
     expected = None if value is None else value_by_sympy(text)
@@ -76,7 +76,7 @@ def test_the_value_is_sympys(text: str) -> None:
 
 
 @given(expressions)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_expression_and_its_expanded_form_do_not_differ(text: str) -> None:
     from sympy import expand, latex
 
@@ -175,7 +175,7 @@ def test_outside_the_grammar_and_where_it_is_unsafe_there_is_no_value(text: str)
 
 
 @given(anything)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_no_text_makes_it_raise(text: str) -> None:
     value = numeric_value(text)
     assert value is None or abs(value) < float("inf")

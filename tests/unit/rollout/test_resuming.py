@@ -76,7 +76,7 @@ def plain(output: TokenOutput) -> dict[str, Any]:
     return fields | {"log_probs": fields["log_probs"] or [], "routed_experts": None if routed is None else list(routed)}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(attempts=st.lists(st.integers(0, LIMIT), min_size=1, max_size=5), routed=st.booleans())
 def test_it_is_verls_response_whatever_the_interruptions(attempts, routed):
     async def at_once(_: float) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from slurm_job import SCRIPTS, FakeJob
 
@@ -30,7 +30,6 @@ def write_shares(out: Path, shares: int, problems: int) -> None:
         (folder / "evaluation.json").write_text("{}")
 
 
-@settings(deadline=None)
 @given(rows=st.integers(1, 40), shares=st.integers(1, 7), limit=st.none() | st.integers(1, 50))
 def test_the_shares_are_every_problem_once_and_tell_its_number(rows, shares, limit, tmp_path_factory):
     file = tmp_path_factory.mktemp("data") / "b.parquet"

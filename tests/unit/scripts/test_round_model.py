@@ -86,7 +86,7 @@ def test_on_64_gpus_a_quarter_pruned_is_filled_up_again():
     assert len(replace(BASE, pruned=0.25).sequences(64)) == BASE.size
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     setup=st.builds(
         round_parts.Round,

@@ -44,7 +44,7 @@ SCORES = st.lists(st.integers(0, 1), min_size=GROUP, max_size=GROUP)
 GROUPS = st.lists(st.one_of(SCORES, st.just([0] * GROUP), st.just([1] * GROUP)), min_size=8, max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(GROUPS, st.lists(st.integers(1, 9), min_size=ROUND, max_size=ROUND), st.sampled_from([1, 2]))
 def test_the_rest_keeps_its_rows_spread_over_the_ranks_and_those_that_leave_have_zeros(config, groups, lengths, ranks):
     rewards = [score for group in groups for score in group]

@@ -23,7 +23,7 @@ def rounds(draw: st.DrawFn) -> tuple[np.ndarray, list[str], np.ndarray, int]:
     return advantages, groups, lengths, multiple
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rounds())
 def test_whole_groups_with_an_advantage_stay_and_the_shortest_others_fill_up(round_):
     advantages, groups, lengths, multiple = round_
