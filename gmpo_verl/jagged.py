@@ -16,6 +16,13 @@ def jagged(values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     )
 
 
+def measured(nested: Any) -> torch.Tensor:
+    """The tensor, which knows its longest row then; made again where it does not, as after `TensorDict.consolidate`."""
+    if getattr(nested, "_maybe_max_seqlen", None) is not None:
+        return nested
+    return jagged(nested.values(), nested.offsets().diff())
+
+
 def cut_rows(values: torch.Tensor, starts: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """The rows that begin at `starts` [B] in the packed values and have these lengths [B]."""
     ends = lengths.cumsum(0)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from tensordict import TensorDict
 
-from gmpo_verl.jagged import cut_rows, is_jagged, jagged, join_rows, select_rows
+from gmpo_verl.jagged import cut_rows, is_jagged, join_rows, measured, select_rows
 
 
 def install() -> None:
@@ -95,12 +95,8 @@ def _packed_join(verls: Any) -> Any:
 
 
 def _whole(batch: TensorDict) -> TensorDict:
-    """All rows; made again, as those that a worker is sent (`TensorDict.consolidate`) do not know the longest any more.
-
-    torch would pad them to the length of all rows together.
-    """
-    nested = {name: jagged(value.values(), value.offsets().diff()) for name, value in _jagged_fields(batch).items()}
-    return batch.clone(recurse=False).update(nested)
+    """All rows, which in what a worker is sent no longer know the longest of them."""
+    return batch.clone(recurse=False).update({name: measured(value) for name, value in _jagged_fields(batch).items()})
 
 
 def _jagged_fields(batch: TensorDict) -> dict[str, Any]:

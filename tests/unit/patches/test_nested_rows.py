@@ -139,6 +139,7 @@ def test_everything_in_its_order_is_a_batch_of_its_own():
 def test_what_a_worker_is_sent_is_padded_to_its_longest_row(lengths):
     rows = jagged_rows(torch.randn(sum(lengths)), torch.tensor(lengths))
     batch = TensorDict({"old_log_probs": rows}, batch_size=len(lengths))
+    assert _packed_chunks(VERLS_CHUNKS)(batch, 1)[0]["old_log_probs"] is rows  # which know their longest
     sent = pickle.loads(pickle.dumps(batch.consolidate()))
     assert sent["old_log_probs"].to_padded_tensor(0.0).shape[1] == sum(lengths)  # why all rows are made again
     (chunk,) = _packed_chunks(VERLS_CHUNKS)(sent, 1)
