@@ -13,15 +13,16 @@ refuse() {
 
 called_from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-names=() plan=() results=$PWD/recipes/stability work=$PWD/outputs/stability
+readonly PYTHON=.venv/bin/python
+names=() plan=() results=() work=() pages=()
 while (($#)); do
     case $1 in
         --core | --full) names+=("${1#--}") ;;
         --plan) plan=(--plan) ;;
         --results)
             [[ ${2:--} != -* ]] || refuse "--results names no folder: write --results DIR."
-            results=$(cd "$called_from" && realpath --canonicalize-missing "$2")
-            work=$results/work
+            folder=$(cd "$called_from" && realpath --canonicalize-missing "$2")
+            results=("--results=$folder") work=("--work=$folder/outputs") pages=("--pages=$folder/outputs")
             shift
             ;;
         -*) refuse "there is no option $1: write --core, --full, --results DIR, --plan or the name of a study." ;;
@@ -32,8 +33,7 @@ done
 ((${#names[@]})) || refuse "write --core, --full or the name of a study."
 scripts/setup.sh
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-readonly PYTHON=.venv/bin/python
-$PYTHON scripts/study/run.py "${names[@]}" "--work=$work" "--results=$results" "${plan[@]}"
+$PYTHON scripts/study/run.py "${names[@]}" "${work[@]}" "${results[@]}" "${plan[@]}"
 ((!${#plan[@]})) || exit 0
-$PYTHON scripts/study/table.py "--results=$results"
-$PYTHON scripts/study/figures.py "${names[@]}" "--results=$results" "--pages=$work"
+$PYTHON scripts/study/table.py "${results[@]}"
+$PYTHON scripts/study/figures.py "${names[@]}" "${results[@]}" "${pages[@]}"
