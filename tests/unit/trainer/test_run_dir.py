@@ -9,7 +9,6 @@ from omegaconf import OmegaConf
 from gmpo_verl.errors import UserError
 from gmpo_verl.trainer.checkpoints.markers import mark_complete
 from gmpo_verl.trainer.run_dir import inspect_run_dir, metrics_rows, open_run_dir, start_from, write_summary
-from gmpo_verl.trainer.run_metrics import cut_metrics
 
 
 @pytest.fixture
@@ -187,21 +186,6 @@ def test_a_run_that_begins_anew_keeps_no_rows(config):
     run = released(open_run_dir(config))
     run.metrics.write_text('{"step": 0, "data": {"x": 1}}\n')
     assert list(metrics_rows(open_run_dir(config).metrics)) == []
-
-
-def test_rows_survive_a_truncated_line_in_the_middle(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    path.write_bytes(
-        b'{"step": 1, "data": {}}\n{"step": 2, "da\n[1]\n{"step": "x", "data": {}}\n{"step": 3, "data": {}}\n'
-    )
-    assert [row["step"] for row in metrics_rows(path)] == [1, 3]
-    assert cut_metrics(path, 1) == 1
-    assert path.read_text() == '{"step": 1, "data": {}}\n'
-
-
-def test_no_metrics_file_has_no_rows(tmp_path):
-    assert list(metrics_rows(tmp_path / "none")) == []
-    assert cut_metrics(tmp_path / "none", 3) == 0
 
 
 def test_another_configuration_is_refused_with_the_keys_that_differ(config):
