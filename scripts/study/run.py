@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     names = [name for word in options.what for name in design.sizes.get(word, (word,))]
     unknown = [name for name in names if name not in design.studies]
     if unknown:
-        known = ", ".join([*design.sizes, *design.studies])
+        known = ", ".join(dict.fromkeys([*design.sizes, *design.studies]))
         print(f"run: there is no study {', '.join(unknown)}: write one of {known}.", file=sys.stderr)
         return 2
     runs = design.runs(design.studies[name] for name in dict.fromkeys(names))
